@@ -1,0 +1,193 @@
+"""The workspace's own records: SQLite by default, PostgreSQL by URL. Holds no queries; each room brings its tables.
+
+Statements are written once, with `?` for parameters and SQL that both systems read. SQLAlchemy would do
+this too, but the serving process opens this database and must stay small and quick to start
+(docs/adr/0002-records-without-an-orm.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from pigeonhole.core.errors import UsageError
+from pigeonhole.core.optional import require
+
+Row = dict[str, Any]
+Parameters = Sequence[Any]
+SCHEMA = "pigeonhole"
+BUSY_TIMEOUT_S = 30.0
+
+
+class Transaction:
+    """Statements that take effect together or not at all. Made by `Database.transaction`."""
+
+    def __init__(self, connection: Any, dialect: _Dialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
+
+    def execute(self, statement: str, parameters: Parameters = ()) -> list[Row]:
+        """Runs one statement and returns its rows as dicts (none for a statement that returns none)."""
+        cursor = self._connection.cursor()
+        cursor.execute(self._dialect.adapt(statement), tuple(parameters))
+        if cursor.description is None:
+            return []
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+    def execute_many(self, statement: str, rows: Sequence[Parameters]) -> None:
+        """Runs one statement for each row of parameters."""
+        self._connection.cursor().executemany(self._dialect.adapt(statement), rows)
+
+
+class _Dialect(Protocol):
+    def connect(self) -> Any: ...
+    def begin(self, connection: Any) -> None: ...
+    def adapt(self, statement: str) -> str: ...
+
+
+class _Sqlite:
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        # IMMEDIATE takes the write lock at once, so two writers wait for each other instead of failing halfway.
+        connection.execute("BEGIN IMMEDIATE")
+
+    def adapt(self, statement: str) -> str:
+        return statement
+
+
+class _Postgres:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._psycopg = require("psycopg", extra="postgres")
+
+    def connect(self) -> Any:
+        connection = self._psycopg.connect(self._url, autocommit=True)
+        # Two first users at once would collide on the catalogue; the advisory lock lets one through at a time.
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(7041776)")
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        connection.execute(f"SET search_path TO {SCHEMA}")
+        return connection
+
+    def begin(self, connection: Any) -> None:
+        connection.execute("BEGIN")
+
+    def adapt(self, statement: str) -> str:
+        return (
+            statement.replace("%", "%%")
+            .replace("?", "%s")
+            .replace(" BLOB", " BYTEA")
+            .replace(" REAL", " DOUBLE PRECISION")
+        )
+
+
+class Database:
+    """One connection to the workspace's records; threads of one process may share it and take turns.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql://…`.
+
+    Raises:
+        UsageError: another kind of URL.
+        MissingDependencyError: PostgreSQL is asked for and psycopg is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._dialect = _dialect_of(url)
+        self._connection = self._dialect.connect()
+        self._turn = threading.RLock()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Statements inside the block are kept when it ends and undone when it raises."""
+        with self._turn:
+            self._dialect.begin(self._connection)
+            try:
+                yield Transaction(self._connection, self._dialect)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def execute(self, statement: str, parameters: Parameters = ()) -> list[Row]:
+        """Runs one statement by itself and returns its rows as dicts."""
+        with self._turn:
+            return Transaction(self._connection, self._dialect).execute(statement, parameters)
+
+    def declare(self, room: str, migrations: Mapping[int, Sequence[str]]) -> None:
+        """Brings a room's tables up to its newest format version, once.
+
+        Args:
+            room: the room that owns the tables.
+            migrations: format version (from 1, without gaps) → the statements that lead to it from the one before.
+
+        Raises:
+            UsageError: the tables were written by a later release.
+        """
+        newest = max(migrations)
+        if self._version(room) == newest:
+            return
+        with self.transaction() as transaction:
+            transaction.execute(
+                "CREATE TABLE IF NOT EXISTS format_versions (room TEXT PRIMARY KEY, version INTEGER NOT NULL)"
+            )
+            rows = transaction.execute("SELECT version FROM format_versions WHERE room = ?", (room,))
+            current = rows[0]["version"] if rows else 0
+            if current > newest:
+                raise UsageError(
+                    f"the records of {room} have format version {current}",
+                    f"format versions up to {newest}",
+                    "use the pigeonhole release that wrote this workspace, or a later one",
+                )
+            for version in range(current + 1, newest + 1):
+                for statement in migrations[version]:
+                    transaction.execute(statement)
+            transaction.execute(
+                "INSERT INTO format_versions (room, version) VALUES (?, ?)"
+                " ON CONFLICT (room) DO UPDATE SET version = excluded.version",
+                (room, newest),
+            )
+
+    def create_schema(self, name: str) -> None:
+        """Makes a schema for another tool's tables on a PostgreSQL server; SQLite keeps those in files of their own."""
+        if self.url.startswith("postgres"):
+            self.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
+
+    def _version(self, room: str) -> int | None:
+        try:
+            rows = self.execute("SELECT version FROM format_versions WHERE room = ?", (room,))
+        except Exception as error:  # the two drivers share no error class; only «no such table» is expected here
+            if "format_versions" not in str(error):
+                raise
+            return None
+        return rows[0]["version"] if rows else None
+
+
+def _dialect_of(url: str) -> _Dialect:
+    if url.startswith("sqlite:///"):
+        return _Sqlite(url.removeprefix("sqlite:///"))
+    if url.startswith(("postgresql://", "postgres://")):
+        return _Postgres(url)
+    raise UsageError(
+        f"the database URL {url!r}",
+        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE",
+        "correct PIGEONHOLE_DATABASE_URL, or unset it to use SQLite files in the workspace",
+    )

@@ -1,0 +1,172 @@
+"""Specs: YAML in, validated values out, every problem reported at once with its line. Knows no particular spec."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pigeonhole.core.errors import SpecError, listing
+
+Place = tuple[str | int, ...]
+Lines = Mapping[Place, int]
+
+
+class Spec(BaseModel):
+    """The base of all specs: frozen, and an unknown key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SpecT = TypeVar("SpecT", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> tuple[Any, Lines]:
+    """The value in a YAML file and, for every place in it, its line (from 1).
+
+    Raises:
+        SpecError: the file is missing, is no YAML, or names a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(
+            f"the spec file {path} cannot be read: {error}", "a UTF-8 YAML file", "check the path"
+        ) from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str) -> tuple[Any, Lines]:
+    """As `read_yaml`, from a text; `source` names it in messages."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{source}:{mark.line + 1}" if mark else source
+        raise SpecError(
+            f"{place}: not YAML: {getattr(error, 'problem', None) or error}",
+            "YAML",
+            "correct that line (indentation, a missing ':' or quote)",
+        ) from error
+    lines: dict[Place, int] = {}
+    problems: list[str] = []
+    if node is not None:
+        _walk(node, (), lines, problems, source)
+    if problems:
+        raise SpecError(f"{source}:\n{listing(problems)}", "each key once in its mapping", "keep one of the two values")
+    return yaml.safe_load(text), lines
+
+
+def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[str], source: str) -> None:
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            line = key_node.start_mark.line + 1
+            if key in seen:
+                problems.append(f"line {line}: the key {key!r} was given before, on line {seen[key]}")
+            seen[key] = line
+            lines[(*place, key)] = line
+            _walk(value_node, (*place, key), lines, problems, source)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _walk(item, (*place, index), lines, problems, source)
+
+
+def validate(model: type[SpecT], value: Any, source: str, lines: Lines | None = None) -> SpecT:
+    """The validated spec.
+
+    Args:
+        model: the spec's class.
+        value: what YAML or the command line gave.
+        source: the file, or `--set`; named in messages.
+        lines: line numbers by place, from `read_yaml`.
+
+    Raises:
+        SpecError: any number of problems, all in one message.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems = [_problem(model, detail, lines or {}) for detail in error.errors()]
+        raise SpecError(
+            f"{source}: {len(problems)} problem{'s' if len(problems) > 1 else ''}\n{listing(problems)}",
+            f"the fields of {model.__name__}: {', '.join(model.model_fields)}",
+            "correct the lines named above",
+        ) from error
+
+
+def _problem(model: type[BaseModel], detail: Any, lines: Lines) -> str:
+    place = tuple(detail["loc"])
+    line = next((lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines), None)
+    where = f"line {line}: " if line else ""
+    name = ".".join(map(str, place)) or "the whole"
+    if detail["type"] == "extra_forbidden":
+        return f"{where}{name}: unknown key{suggestion(str(place[-1]), _fields_at(model, place[:-1]))}"
+    received = "" if detail["type"] == "missing" else f", received {_short(detail.get('input'))}"
+    return f"{where}{name}: {detail['msg'][:1].lower()}{detail['msg'][1:]}{received}"
+
+
+def _fields_at(model: type[BaseModel], place: Place) -> list[str]:
+    for step in place:
+        field = model.model_fields.get(str(step))
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """` (did you mean 'x'?)` for the closest known name, or nothing where none is close."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
+    """`["epochs=5", "optimizer.name=sgd"]` → `{"epochs": 5, "optimizer": {"name": "sgd"}}`; values are read as YAML.
+
+    Raises:
+        SpecError: an assignment without `=`, or the same key twice.
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            raise SpecError(f"--set {assignment!r}", "--set KEY=VALUE, or SECTION.KEY=VALUE", "add the value")
+        *sections, last = key.split(".")
+        target = settings
+        for section in sections:
+            target = target.setdefault(section, {})
+            if not isinstance(target, dict):
+                raise SpecError(f"--set {key!r} goes inside a plain value", "one of the two", "remove one --set")
+        if last in target:
+            raise SpecError(f"--set {key!r} is given twice", "each key once", "remove one of them")
+        target[last] = _yaml_value(text, key)
+    return settings
+
+
+def _yaml_value(text: str, key: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"--set {key}={text!r} is no YAML value", "a number, text, list or mapping", "quote it") from (
+            error
+        )
+    if isinstance(value, str):
+        # YAML 1.1 reads 1e-3 as text; everyone else reads it as a number.
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
