@@ -1,1 +1,1 @@
-"""The ground floor: errors, workspace, records, specs, seeds, atomic files, locks, progress. Knows no machine learning."""
+"""The ground floor: errors, workspace, records, specs, seeds, atomic files, locks, progress."""
