@@ -32,8 +32,10 @@ class Workspace:
         self._open()
 
     @classmethod
-    def find(cls, path: str | Path | None = None) -> Workspace:
+    def find(cls, path: Workspace | str | Path | None = None) -> Workspace:
         """The workspace at `path`, else `PIGEONHOLE_WORKSPACE`, else the nearest one above, else a new one here."""
+        if isinstance(path, Workspace):
+            return path
         named = path or os.environ.get("PIGEONHOLE_WORKSPACE")
         if named:
             return cls(Path(named).expanduser())
