@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from pigeonhole.core.errors import ConflictError
+
+_LOOKS = 5
+_LOOK_S = 0.01
 
 
 @contextlib.contextmanager
@@ -26,7 +30,7 @@ def exclusive(path: Path, what: str, *, wait: bool = False) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            _lock(file.fileno(), wait)
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "unknown"
@@ -48,7 +52,22 @@ def is_held(path: Path) -> bool:
         return False
     with path.open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
+
+
+def _lock(descriptor: int, wait: bool) -> None:
+    if wait:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    # `is_held` takes the lock for some microseconds to find out; such a look must not refuse a writer.
+    for _ in range(_LOOKS - 1):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_S)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -163,7 +163,7 @@ def _yaml_value(text: str, key: str) -> Any:
         raise SpecError(f"--set {key}={text!r} is no YAML value", "a number, text, list or mapping", "quote it") from (
             error
         )
-    if isinstance(value, str):
+    if isinstance(value, str) and not text.lstrip().startswith(("'", '"')):
         # YAML 1.1 reads 1e-3 as text; everyone else reads it as a number.
         try:
             return float(value)
