@@ -131,3 +131,11 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def tree_stamp(path: Path) -> str:
+    """A hash that changes when a file (or a file in a folder) is added, removed, resized or written again."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    stats = [(str(file.relative_to(path)), file.stat()) for file in files if file.is_file()]
+    lines = [f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}" for name, stat in stats]
+    return hashlib.sha256("\n".join([str(path.resolve()), *lines]).encode()).hexdigest()
