@@ -1,0 +1,24 @@
+"""Bytes to uint8 HWC images and their statistics: the one way in for ingest, predict, serve and drift."""
+
+from __future__ import annotations
+
+from pigeonhole.images.brightness import looks_inverted, statistics
+from pigeonhole.images.decoding import Limits, decode, header
+from pigeonhole.images.drawing import png, terminal
+from pigeonhole.images.preparing import Normal, Prepared, prepare
+from pigeonhole.images.sizing import Shape, fit
+
+__all__ = [
+    "Limits",
+    "Normal",
+    "Prepared",
+    "Shape",
+    "decode",
+    "fit",
+    "header",
+    "looks_inverted",
+    "png",
+    "prepare",
+    "statistics",
+    "terminal",
+]
