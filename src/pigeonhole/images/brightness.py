@@ -53,12 +53,12 @@ def looks_inverted(image_HWC: NDArray[np.uint8], normal_border_mean: float, norm
 
 def _batch(images_NHWC: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     n, height, width, channels = images_NHWC.shape
-    pixels_NP = images_NHWC.reshape(n, -1).astype(np.float32)
+    pixels_NP = images_NHWC.reshape(n, height * width * channels).astype(np.float32)
     # Mean, border and blocks in one product: 5 µs for one 28 × 28 image, where slicing takes 60.
     means = pixels_NP @ _weights(height, width, channels)
     mean, border_mean = means[:, 0], means[:, 1]
     square_mean = np.einsum("np,np->n", pixels_NP, pixels_NP) / pixels_NP.shape[1]
-    grey_NP = pixels_NP if channels == 1 else pixels_NP.reshape(n, -1, channels).mean(axis=2)
+    grey_NP = pixels_NP if channels == 1 else pixels_NP.reshape(n, height * width, channels).mean(axis=2)
     return {
         "mean": mean,
         "std": np.sqrt(np.maximum(square_mean - mean**2, 0)),
