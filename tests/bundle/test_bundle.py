@@ -166,6 +166,13 @@ def test_the_reference_describes_classes_confidence_and_statistics(written):
     assert any(name.startswith("percentiles_") for name in reference)
 
 
+def test_the_reference_tells_how_bright_normal_images_are(written, tmp_path):
+    images_NHWC, _ = band_images(30)
+    assert written.normal is not None
+    assert written.normal.mean == pytest.approx(images_NHWC.mean(), abs=0.1)
+    assert write_tiny(tmp_path / "other", reference={}).normal is None
+
+
 def test_reading_a_manifest_opens_no_model(written):
     code = (
         "import sys; from pathlib import Path; from pigeonhole import bundle\n"

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from pigeonhole.bundle.session import BATCH_SIZE, INPUT, Session, open_session
 from pigeonhole.core.errors import DataError, GateError
+from pigeonhole.images import Normal
 
 PROBE_TOLERANCE = 1e-4
 Images = npt.NDArray[np.uint8]
@@ -94,6 +95,13 @@ class Bundle:
     def size_bytes(self) -> int:
         """The size of all files that the manifest names."""
         return sum(entry["size_bytes"] for entry in self.manifest["files"].values())
+
+    @property
+    def normal(self) -> Normal | None:
+        """How bright the training images are, to notice inverted ones; `None` where the reference does not say."""
+        if "mean_border_mean" not in self.reference or "mean_mean" not in self.reference:
+            return None
+        return Normal(float(self.reference["mean_border_mean"]), float(self.reference["mean_mean"]))
 
     @cached_property
     def session(self) -> Session:

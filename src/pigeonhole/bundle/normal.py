@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pigeonhole.images import statistics
+
 PERCENTILES_Q = np.linspace(0.0, 100.0, 101)
 
 
@@ -30,8 +32,6 @@ def describe_normal(
         `n` (), `class_counts_K` and `predicted_counts_K` (K), `confidence_Q` (101) the percentiles of the largest
         probability, and for each statistic of `images.statistics` `percentiles_NAME` (101, …) and `mean_NAME`.
     """
-    from pigeonhole import images
-
     n_classes = probs_NK.shape[1]
     reference: dict[str, npt.NDArray[Any]] = {
         "n": np.array(len(images_NHWC), np.int64),
@@ -39,7 +39,7 @@ def describe_normal(
         "predicted_counts_K": np.bincount(probs_NK.argmax(axis=1), minlength=n_classes).astype(np.int64),
         "confidence_Q": _percentiles(probs_NK.max(axis=1)),
     }
-    for name, values in images.statistics(images_NHWC).items():
+    for name, values in statistics(images_NHWC).items():
         reference[f"percentiles_{name}"] = _percentiles(values)
         reference[f"mean_{name}"] = np.asarray(values, np.float64).mean(axis=0).astype(np.float32)
     return reference
