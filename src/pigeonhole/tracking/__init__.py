@@ -2,7 +2,46 @@
 
 from __future__ import annotations
 
-from pigeonhole.tracking.run import Run
-from pigeonhole.tracking.runs import Runs
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Run", "Runs"]
+if TYPE_CHECKING:
+    from pigeonhole.tracking.mirror import Mirror, sync
+    from pigeonhole.tracking.model_version import ModelVersion
+    from pigeonhole.tracking.registry import list_versions, promote, register, remove, resolve
+    from pigeonhole.tracking.run import Run
+    from pigeonhole.tracking.runs import Runs
+
+__all__ = [
+    "Mirror",
+    "ModelVersion",
+    "Run",
+    "Runs",
+    "list_versions",
+    "promote",
+    "register",
+    "remove",
+    "resolve",
+    "sync",
+]
+
+_HOMES = {
+    "Mirror": "mirror",
+    "ModelVersion": "model_version",
+    "Run": "run",
+    "Runs": "runs",
+    "list_versions": "registry",
+    "promote": "registry",
+    "register": "registry",
+    "remove": "registry",
+    "resolve": "registry",
+    "sync": "mirror",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a name on first use (PEP 562): who only lists runs shall not wait for numpy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,134 @@
+"""Opens MLflow's store of a workspace: quietly, once, and wherever the workspace stands now. Logs nothing itself."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from pigeonhole.core.errors import MissingDependencyError
+from pigeonhole.core.files import read_json, write_json
+from pigeonhole.core.locks import exclusive
+from pigeonhole.core.optional import require
+from pigeonhole.core.workspace import Workspace
+
+ARTIFACTS = "mlruns"
+_LOCK = "mlflow.lock"
+_PLACE = "mlflow.json"
+_INITIALISING = 7041777
+# The columns in which MLflow keeps absolute places; `_follow_move` corrects them (docs/adr: moved workspaces).
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+def require_mlflow() -> None:
+    """Says at once, without the second that importing takes, whether MLflow is installed.
+
+    Raises:
+        MissingDependencyError: it is not.
+    """
+    if importlib.util.find_spec("mlflow") is None:
+        raise MissingDependencyError(
+            "the package 'mlflow' is not installed",
+            "an installation with the extra 'tracking'",
+            "pip install 'pigeonhole[tracking]'",
+        )
+
+
+def exists(workspace: Workspace) -> bool:
+    """Whether MLflow may hold anything of this workspace; False without importing MLflow."""
+    return bool(os.environ.get("PIGEONHOLE_DATABASE_URL")) or (workspace.root / "mlflow.db").is_file()
+
+
+def open_client(workspace: Workspace) -> Any:
+    """An `MlflowClient` on the workspace's store, which is made if absent. Takes about a second the first time.
+
+    Raises:
+        MissingDependencyError: MLflow is not installed.
+    """
+    _silence()
+    mlflow = require("mlflow", extra="tracking")
+    _hush()
+    uri = workspace.mlflow_uri
+    # Two first users at once would both make the tables; one waits for the other here.
+    with _alone(workspace):
+        _follow_move(workspace)
+        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_registered_models(max_results=1)  # opens the registry's store as well
+    return client
+
+
+def experiment_id(client: Any, workspace: Workspace, name: str) -> str:
+    """The experiment of that name, whose artifacts lie in the workspace; made if absent."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        place = (workspace.folder(ARTIFACTS) / name).as_uri()
+        try:
+            return str(client.create_experiment(name, artifact_location=place))
+        except MlflowException:  # made by another process since we looked
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def local_path(uri: str) -> Path:
+    """The folder that a `file:` URI names."""
+    return Path(unquote(urlparse(uri).path))
+
+
+def _silence() -> None:
+    # MLflow reads these when it is imported. A command line tool phones nobody and keeps stderr for its own words.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+
+
+def _hush() -> None:
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@contextlib.contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    with exclusive(workspace.root / _LOCK, "MLflow's store", wait=True):
+        if not workspace.database_url.startswith("postgres"):
+            yield
+            return
+        # Workspaces on other machines may share the server, but not our lock file.
+        workspace.database.execute("SELECT pg_advisory_lock(?)", (_INITIALISING,))
+        try:
+            yield
+        finally:
+            workspace.database.execute("SELECT pg_advisory_unlock(?)", (_INITIALISING,))
+
+
+def _follow_move(workspace: Workspace) -> None:
+    """MLflow stores absolute places; where the workspace was moved since, they are led to where it stands now."""
+    note = workspace.root / _PLACE
+    here = workspace.root.as_uri()
+    before = read_json(note)["root"] if note.is_file() else here
+    database = workspace.root / "mlflow.db"
+    if before != here and database.is_file():
+        with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+            for table, column in _PLACES:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608 - constants
+                    (f"{here}/", len(before) + 2, len(before) + 1, f"{before}/"),
+                )
+    if before != here or not note.is_file():
+        write_json(note, {"root": here})
