@@ -1,0 +1,40 @@
+"""Charts, pictures and offline pages from finished results; computes nothing that is not for drawing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pigeonhole.reports.calibration import calibration_chart
+    from pigeonhole.reports.comparison import comparison_chart
+    from pigeonhole.reports.confusion import confusion_charts
+    from pigeonhole.reports.grid import predictions_grid
+    from pigeonhole.reports.groups import group_accuracy
+    from pigeonhole.reports.training import training_curves
+
+__all__ = [
+    "calibration_chart",
+    "comparison_chart",
+    "confusion_charts",
+    "group_accuracy",
+    "predictions_grid",
+    "training_curves",
+]
+
+_HOMES = {
+    "calibration_chart": "calibration",
+    "comparison_chart": "comparison",
+    "confusion_charts": "confusion",
+    "group_accuracy": "groups",
+    "predictions_grid": "grid",
+    "training_curves": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a name on first use (PEP 562), so that importing the room costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
