@@ -1,0 +1,159 @@
+"""Fits a classical estimator on flat pixels and answers with its probabilities.
+
+Axes: N images, H height, W width, C channels, D = H·W·C pixels, K classes.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pigeonhole.core.errors import DataError
+from pigeonhole.core.seeds import derive
+from pigeonhole.models.classical.catalogue import ESTIMATORS
+from pigeonhole.models.spec import ModelSpec
+from pigeonhole.models.trained import PREDICTION_BATCH, Floats, Images, Labels, Observer, TrainingData, check_images
+
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_SMALLEST = 1e-15
+
+
+@dataclass
+class TrainedEstimator:
+    """A fitted scikit-learn estimator; see `models.Trained`.
+
+    Attributes:
+        estimator: it takes pixels scaled to 0–1 as float32 (N, D).
+        classes_present: the class number of each of its columns; classes without a training image have none.
+        spec: what it was made from.
+        class_names: class k's name.
+        shape_HWC: the images it takes.
+        facts: how it was fitted.
+        history: its one record.
+    """
+
+    estimator: Any
+    classes_present: tuple[int, ...]
+    spec: ModelSpec
+    class_names: tuple[str, ...]
+    shape_HWC: tuple[int, int, int]
+    facts: dict[str, Any]
+    history: list[dict[str, Any]]
+
+    @property
+    def kind(self) -> str:
+        """`estimator`."""
+        return "estimator"
+
+    @property
+    def n_parameters(self) -> int:
+        """Fitted numbers in it."""
+        return ESTIMATORS[self.spec.estimator["name"]].n_parameters(self.estimator) if self.spec.estimator else 0
+
+    def probabilities(self, images_NHWC: Images, batch_size: int = PREDICTION_BATCH) -> Floats:
+        """Probabilities (N, K).
+
+        Raises:
+            DataError: images of another type or shape.
+        """
+        check_images(images_NHWC, self.shape_HWC)
+        probs_NK = np.zeros((len(images_NHWC), len(self.class_names)), np.float32)
+        for start in range(0, len(images_NHWC), batch_size):
+            rows = slice(start, start + batch_size)
+            probs_NK[rows, list(self.classes_present)] = self.estimator.predict_proba(flat_pixels(images_NHWC[rows]))
+        return probs_NK
+
+
+def flat_pixels(images_NHWC: Images) -> Floats:
+    """Pixels scaled to 0–1, float32 (N, D)."""
+    return images_NHWC.reshape(len(images_NHWC), -1).astype(np.float32) / np.float32(255)
+
+
+def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: Observer) -> TrainedEstimator:
+    """A fitted estimator; see `models.fit`. One record is reported, since it has no epochs.
+
+    Raises:
+        DataError: fewer than two classes have a training image.
+    """
+    settings = dict(spec.estimator or {})
+    recipe = ESTIMATORS[settings.pop("name")]
+    present = np.unique(data.train_labels_N)
+    if len(present) < 2:
+        raise DataError(
+            "training images of one class only", "training images of two or more classes", "add images of others"
+        )
+    estimator = recipe.make(settings, derive(seed, "estimator"))
+    facts = _facts(data)
+    observer.on_start({**facts, "history": []})
+    start = time.perf_counter()
+    converged = _fit(estimator, flat_pixels(data.train_images_NHWC), data.train_labels_N)
+    trained_s = time.perf_counter() - start
+    trained = TrainedEstimator(estimator, tuple(map(int, present)), spec, data.class_names, data.shape_HWC, facts, [])
+    record = _record(trained, data, trained_s)
+    trained.history.append(record)
+    facts |= {
+        "n_parameters": trained.n_parameters,
+        "epochs_run": 1,
+        "best_epoch": 1,
+        "stopped_early": False,
+        "converged": converged,
+        "seconds": record["seconds"],
+        "images_per_s": record["images_per_s"],
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
+    }
+    observer.on_epoch(record)
+    return trained
+
+
+def _fit(estimator: Any, pixels_ND: Floats, labels_N: Labels) -> bool:
+    """Fits, and says whether the solver converged; a warning on the terminal would say it to nobody."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        estimator.fit(pixels_ND, labels_N)
+    return not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+
+
+def _facts(data: TrainingData) -> dict[str, Any]:
+    return {
+        "device": "cpu",
+        "dtype": "fp32",
+        "threads": os.cpu_count(),
+        "train_images": len(data.train_labels_N),
+        "validation_images": len(data.validation[1]) if data.validation else 0,
+        "epochs": 1,
+    }
+
+
+def _record(trained: TrainedEstimator, data: TrainingData, trained_s: float) -> dict[str, Any]:
+    start = time.perf_counter()
+    train_loss, train_accuracy = _score(trained, data.train_images_NHWC, data.train_labels_N)
+    validation = _score(trained, *data.validation) if data.validation else (None, None)
+    return {
+        "epoch": 1,
+        "epochs": 1,
+        "train_loss": train_loss,
+        "train_accuracy": train_accuracy,
+        "validation_loss": validation[0],
+        "validation_accuracy": validation[1],
+        "learning_rate": None,
+        "images_per_s": len(data.train_labels_N) / trained_s,
+        "seconds": trained_s + time.perf_counter() - start,
+        "seconds_left": 0.0,
+        "best": True,
+    }
+
+
+def _score(trained: TrainedEstimator, images_NHWC: Images, labels_N: Labels) -> tuple[float, float]:
+    probs_NK = trained.probabilities(images_NHWC)
+    right_N = probs_NK[np.arange(len(labels_N)), labels_N]
+    loss = float(-np.log(np.maximum(right_N, _SMALLEST)).mean())
+    return loss, float((probs_NK.argmax(axis=1) == labels_N).mean())

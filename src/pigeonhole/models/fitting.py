@@ -1,0 +1,70 @@
+"""`fit` and `load` for every kind of model. Only chooses the room that does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pigeonhole.core.errors import UsageError
+from pigeonhole.core.optional import require
+from pigeonhole.models.spec import ModelSpec
+from pigeonhole.models.trained import Observer, Trained, TrainingData, Unwatched
+
+
+def fit(
+    spec: ModelSpec,
+    data: TrainingData,
+    *,
+    seed: int,
+    folder: Path,
+    observer: Observer | None = None,
+    start_from: Path | None = None,
+) -> Trained:
+    """A trained model. The same call on the same folder goes on where a killed one stopped, exact to the bit.
+
+    Args:
+        spec: from `resolve`.
+        data: training and validation split.
+        seed: decides the first weights, the order of the images and every random change of them.
+        folder: where checkpoints and the model go; made if absent. Estimators write nothing there.
+        observer: told of the start and of every epoch.
+        start_from: a checkpoint of another training (`checkpoint_path`) to go on from; networks only.
+
+    Raises:
+        SpecError: the layers do not fit the images, or `start_from` does not fit the spec.
+        DataError: the data cannot be used, or the disk is full.
+        ConflictError: the folder holds another training.
+        TrainingError: the loss is not finite, or a checkpoint cannot be written.
+        MissingDependencyError: torch or scikit-learn is not installed.
+    """
+    data.check()
+    observer = observer or Unwatched()
+    if spec.kind == "estimator":
+        if start_from is not None:
+            raise UsageError(
+                f"a checkpoint to start {spec.model} from",
+                "a network; an estimator is fitted in one go",
+                "leave out the checkpoint",
+            )
+        require("sklearn", extra="train")
+        from pigeonhole.models.classical import fit_estimator
+
+        return fit_estimator(spec, data, seed=seed, observer=observer)
+    require("torch", extra="train")
+    require("safetensors", extra="train")
+    from pigeonhole.models.networks import fit_network
+
+    return fit_network(spec, data, seed=seed, folder=folder, observer=observer, start_from=start_from)
+
+
+def load(folder: Path) -> Trained:
+    """The finished network in a model folder, with the weights of its best epoch.
+
+    Raises:
+        NotFoundError: no finished network is there (an estimator lives on as its bundle only).
+        DataError: the files are damaged, or a later release's.
+    """
+    require("torch", extra="train")
+    require("safetensors", extra="train")
+    from pigeonhole.models.networks import load_network
+
+    return load_network(folder)

@@ -1,0 +1,98 @@
+"""Which images make a step, and their way from uint8 in memory (or mapped from disk) to normalised tensors.
+
+Axes: N images, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from pigeonhole.core.seeds import derive
+from pigeonhole.models.trained import Images
+
+_SAMPLE = 10_000
+_LEAST_SD = 1 / 255  # a dataset of one flat colour has none
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the images of an epoch are dealt into steps.
+
+    Attributes:
+        n_images: training images.
+        passes: how often each is seen in an epoch.
+        steps: steps an epoch.
+    """
+
+    n_images: int
+    passes: int
+    steps: int
+
+    @classmethod
+    def of(cls, n_images: int, batch_size: int, min_steps: int) -> Plan:
+        """Batches of at most `batch_size`, nearly equal; more passes where one would give too few steps."""
+        passes = 1 if min_steps <= 1 else max(1, math.ceil(min_steps * batch_size / n_images))
+        return cls(n_images, passes, math.ceil(passes * n_images / batch_size))
+
+    def deal(self, seed: int, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
+        """The rows of each step of an epoch, in an order that only `seed` and `epoch` decide."""
+        random = np.random.default_rng(derive(seed, "epoch", epoch, "order"))
+        rows = np.concatenate([random.permutation(self.n_images) for _ in range(self.passes)])
+        # Equal shares: a last batch of one or two images would give batch normalisation noise to learn from.
+        yield from np.array_split(rows, self.steps)
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """Brightness 0–255 → mean 0, standard deviation 1 over the training images, by channel.
+
+    Attributes:
+        mean_C: in 0–255.
+        sd_C: in 0–255.
+    """
+
+    mean_C: tuple[float, ...]
+    sd_C: tuple[float, ...]
+
+    @classmethod
+    def of(cls, images_NHWC: Images) -> Normalizer:
+        """From at most 10,000 images, evenly spaced; more would move the third digit."""
+        sample = images_NHWC[:: -(-len(images_NHWC) // _SAMPLE)].astype(np.float64)
+        mean_C, sd_C = sample.mean(axis=(0, 1, 2)), sample.std(axis=(0, 1, 2))
+        return cls(tuple(map(float, mean_C)), tuple(float(max(sd, 255 * _LEAST_SD)) for sd in sd_C))
+
+    def tensors(self, device: str) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, shaped to stand beside images_NCHW."""
+        return (
+            torch.tensor(self.mean_C, dtype=torch.float32, device=device).view(1, -1, 1, 1),
+            torch.tensor(self.sd_C, dtype=torch.float32, device=device).view(1, -1, 1, 1),
+        )
+
+
+class Loader:
+    """Batches of one split on the device, as normalised float images in channels-last memory."""
+
+    def __init__(self, images_NHWC: Images, normalizer: Normalizer, device: str) -> None:
+        self.images_NHWC = images_NHWC
+        self.device = device
+        self.mean, self.sd = normalizer.tensors(device)
+
+    def take(self, rows: npt.NDArray[np.int64] | slice) -> Tensor:
+        """The images of `rows` as (N, C, H, W)."""
+        batch = np.ascontiguousarray(self.images_NHWC[rows])
+        if not batch.flags.writeable:  # a slice of a read-only memory map; torch wants to own what it wraps
+            batch = batch.copy()
+        x_NHWC = torch.from_numpy(batch).to(self.device)  # crosses as bytes: a quarter of the floats
+        return (x_NHWC.permute(0, 3, 1, 2).to(torch.float32) - self.mean) / self.sd
+
+    def in_order(self, batch_size: int) -> Iterator[Tensor]:
+        """All images, first to last."""
+        for start in range(0, len(self.images_NHWC), batch_size):
+            yield self.take(slice(start, start + batch_size))
