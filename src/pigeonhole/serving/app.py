@@ -1,0 +1,121 @@
+"""The ASGI application: keys, routes, and one JSON body for every failure. What a route does stands elsewhere."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable
+
+from pigeonhole.bundle import Bundle
+from pigeonhole.predictions import PredictionLog
+from pigeonhole.serving.auth import is_allowed
+from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.failures import failed
+from pigeonhole.serving.feedback import FeedbackTaker
+from pigeonhole.serving.http import (
+    CLIENT_ID_LIMIT,
+    Headers,
+    Receive,
+    Reply,
+    Request,
+    RequestError,
+    Scope,
+    Send,
+    send_reply,
+)
+from pigeonhole.serving.pages import Pages
+from pigeonhole.serving.scoring import Scorer
+
+Handler = Callable[[Request], Awaitable[Reply]]
+_CLIENT_IDS = (b"x-request-id", b"x-ms-client-request-id")
+
+
+class App:
+    """One bundle behind HTTP.
+
+    Args:
+        config: names, keys and limits.
+        bundle: verified, and its probe reproduced.
+        log: where answers are written; `None` keeps none.
+        source: what request ids begin with; unique to this process.
+        seconds_per_image: as the warm-up measured it.
+    """
+
+    def __init__(
+        self, config: ServingConfig, bundle: Bundle, log: PredictionLog | None, source: str, seconds_per_image: float
+    ) -> None:
+        self.scorer = Scorer(config, bundle, log, seconds_per_image)
+        self.pages = Pages(config, bundle, self.scorer)
+        self._key_hashes = config.key_hashes
+        self._source = source
+        self._numbers = itertools.count(1)
+        self._routes: dict[str, dict[str, Handler]] = {
+            "/": {"GET": self.pages.home},
+            "/score": {"POST": self.scorer.score, "OPTIONS": self.pages.options},
+            "/feedback": {"POST": FeedbackTaker(config, log).take},
+            "/metrics": {"GET": self.pages.metrics},
+            "/swagger.json": {"GET": self.pages.swagger},
+            "/v2/health/live": {"GET": self.pages.live},
+            "/v2/health/ready": {"GET": self.pages.is_ready},
+        }
+        self._open = {"/", "/v2/health/live", "/v2/health/ready"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, dict(scope["headers"]), receive, f"{self._source}-{next(self._numbers):x}")
+        try:
+            reply = await self._handler(request)(request)
+        except ConnectionResetError:
+            return
+        except Exception as error:  # noqa: BLE001 - the process edge: the request fails, the server does not
+            reply = failed(error, request.id)
+        await send_reply(send, reply, request)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self.scorer.close()
+
+    def _handler(self, request: Request) -> Handler:
+        path, method = request.scope["path"], request.scope["method"]
+        if self._key_hashes and path not in self._open:
+            self._check_key(request.headers)
+        _check_ids(request.headers)
+        methods = self._routes.get(path)
+        if methods is None:
+            raise RequestError(404, "no_such_path", f"the path {path}", ", ".join(self._routes), "correct the path")
+        handler = methods.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            allowed = ", ".join(methods)
+            raise RequestError(
+                405, "method_not_allowed", f"{method} {path}", allowed, "use that method", {"allow": allowed}
+            )
+        return handler
+
+    def _check_key(self, headers: Headers) -> None:
+        if b"authorization" not in headers:
+            received = "a request without a key"
+        elif is_allowed(headers[b"authorization"], self._key_hashes):
+            return
+        else:
+            received = "a wrong key"
+        raise RequestError(
+            401,
+            "unauthorized",
+            received,
+            "the header Authorization: Bearer KEY",
+            "send the key that deploy printed",
+            {"www-authenticate": "Bearer"},
+        )
+
+
+def _check_ids(headers: Headers) -> None:
+    for name in _CLIENT_IDS:
+        if name in headers and len(headers[name]) > CLIENT_ID_LIMIT:
+            raise RequestError(
+                431,
+                "header_too_long",
+                f"{name.decode()} with {len(headers[name])} characters",
+                f"at most {CLIENT_ID_LIMIT}",
+                "send a shorter id",
+            )

@@ -1,0 +1,85 @@
+"""`POST /feedback`: the true label of an answered image → a row in the prediction log's feedback."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from pigeonhole.core.errors import DataError, NotFoundError, UsageError, listing
+from pigeonhole.predictions import PredictionLog, add_feedback
+from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.http import Reply, Request, RequestError, read_body
+
+_EXAMPLE = '{"request_id": "…", "label": "7", "position": 0}'
+
+
+class FeedbackTaker:
+    """Takes feedback on what this endpoint answered.
+
+    Args:
+        config: limits.
+        log: the prediction log; without one there is nothing to say what was right about.
+    """
+
+    def __init__(self, config: ServingConfig, log: PredictionLog | None) -> None:
+        self._limit = config.max_body_bytes
+        self._log = log
+
+    async def take(self, request: Request) -> Reply:
+        """Records one label; it is on the disk when the answer goes out."""
+        log = self._log
+        if log is None:
+            raise RequestError(
+                501,
+                "no_prediction_log",
+                "feedback to a server that keeps no prediction log",
+                "feedback to a deployed endpoint",
+                "deploy the model (pigeonhole deploy) instead of serving a bundle by itself",
+            )
+        body = await read_body(request, self._limit)
+        await asyncio.to_thread(record_feedback, log, body)
+        return Reply(200, orjson.dumps({"recorded": 1, "request_id": request.id}))
+
+
+def record_feedback(log: PredictionLog, body: bytes) -> None:
+    """Records the true label of one image.
+
+    Raises:
+        UsageError: the body is not JSON.
+        DataError: a key is missing, unknown or unfit, or the model has no such class.
+        NotFoundError: this endpoint gave no such request id.
+    """
+    request_id, label, position = _fields(body)
+    try:
+        add_feedback(log.database, log.endpoint, request_id, label, position)
+    except NotFoundError:
+        if not request_id.startswith(f"{log.source}-"):
+            raise
+        # The log is written behind the requests: an answer of a moment ago may still be on its way.
+        log.flush()
+        add_feedback(log.database, log.endpoint, request_id, label, position)
+
+
+def _fields(body: bytes) -> tuple[str, str, int]:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"the body is not JSON: {error}", _EXAMPLE, "send JSON") from None
+    if not isinstance(value, dict):
+        raise DataError("JSON, but no object", _EXAMPLE, "send one object for each image")
+    position, label = value.get("position", 0), value.get("label")
+    problems = [f"{key}: unknown key" for key in value if key not in ("request_id", "label", "position")]
+    problems += _unfit(value.get("request_id"), "request_id", (str,))
+    problems += _unfit(label, "label", (str, int))
+    problems += _unfit(position, "position", (int,))
+    if problems:
+        raise DataError(f"the feedback:\n{listing(problems)}", _EXAMPLE, "correct the keys named above")
+    return value["request_id"], str(label), position
+
+
+def _unfit(value: Any, key: str, kinds: tuple[type, ...]) -> list[str]:
+    if isinstance(value, kinds) and not isinstance(value, bool):
+        return []
+    return [f"{key}: {'missing' if value is None else repr(value)}"]

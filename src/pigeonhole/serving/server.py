@@ -1,0 +1,168 @@
+"""The process around the application: socket, warm-up, signals, and telling whoever started it when it is ready."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import math
+import os
+import signal
+import socket
+import sys
+import time
+import uuid
+from types import FrameType
+
+import uvicorn
+
+from pigeonhole.bundle import Bundle, load
+from pigeonhole.core.errors import ConflictError, UsageError
+from pigeonhole.predictions import PredictionLog
+from pigeonhole.serving.app import App
+from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.protocol import Connection
+
+logger = logging.getLogger("pigeonhole.serving")
+BACKLOG = 2048
+INTERRUPTED = 130
+
+
+def run(config: ServingConfig) -> int:
+    """Serves until SIGTERM or SIGINT, then answers what is under way and returns.
+
+    Returns:
+        0 after SIGTERM, 130 after SIGINT (Ctrl-C).
+
+    Raises:
+        ConflictError: the port is taken.
+        DataError: the bundle is damaged or cannot be run.
+        GateError: it does not reproduce its probe.
+    """
+    started = time.perf_counter()
+    listener = listen(config)
+    bundle = load(config.bundle_folder, threads=config.threads)
+    seconds_per_image = warm_up(bundle)
+    log = _open_log(config, bundle)
+    app = App(config, bundle, log, log.source if log else uuid.uuid4().hex[:12], seconds_per_image)
+    server = _Server(app, config, started)
+    # What start-up made lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    previous = {number: signal.signal(number, _leave_to_the_server) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        app.close()
+        if log:
+            log.close()
+    logger.info("stopped")
+    return INTERRUPTED if server.ended_by == signal.SIGINT else 0
+
+
+def listen(config: ServingConfig) -> socket.socket:
+    """The listening socket: the inherited one, or a new one at the config's address.
+
+    Raises:
+        ConflictError: something else listens there.
+        UsageError: this machine has no such address, or the port is not allowed.
+    """
+    if config.socket_fd is not None:
+        return socket.socket(fileno=config.socket_fd)
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        taken = error.errno == 98 if sys.platform == "linux" else "in use" in str(error)
+        kind = ConflictError if taken else UsageError
+        raise kind(
+            f"{config.host}:{config.port}: {os.strerror(error.errno) if error.errno else error}",
+            "an address of this machine and a port that nothing else uses",
+            "choose another port (--port), or stop what uses this one",
+        ) from error
+    return listener
+
+
+def warm_up(bundle: Bundle) -> float:
+    """Reproduces the probe, so that a server that is ready is right; the seconds one image takes.
+
+    Raises:
+        GateError: the outputs differ.
+    """
+    bundle.check_probe()
+    started = time.perf_counter()
+    bundle.predict(bundle.probe_images_NHWC)
+    return (time.perf_counter() - started) / len(bundle.probe_images_NHWC)
+
+
+def _open_log(config: ServingConfig, bundle: Bundle) -> PredictionLog | None:
+    if config.database_url is None or config.endpoint is None:
+        return None
+    return PredictionLog(
+        config.database_url,
+        config.endpoint,
+        deployment=config.deployment,
+        model=config.model_name,
+        bundle_sha256=bundle.sha256,
+        class_names=bundle.class_names,
+        shape_HWC=bundle.shape_HWC,
+    )
+
+
+def _leave_to_the_server(number: int, frame: FrameType | None) -> None:
+    """Nothing is left to do: uvicorn raises the signal again once it has drained."""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: App, config: ServingConfig, started: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=math.ceil(config.drain_s),
+            )
+        )
+        self._app = app
+        self._serving = config
+        self._started_at = started
+        self.ended_by: int | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._app.pages.ready = True
+        address = sockets[0].getsockname() if sockets else ("", 0)
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        seconds = time.perf_counter() - self._started_at
+        logger.info("%s ready at http://%s:%d after %.2f s", self._serving.model_name, host, address[1], seconds)
+        announce(self._serving.status_fd, {"ready": True, "port": address[1], "seconds": round(seconds, 3)})
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._app.pages.ready = False
+        self.ended_by = sig
+        super().handle_exit(sig, frame)
+
+
+def announce(status_fd: int | None, news: dict[str, object]) -> None:
+    """One JSON line to whoever started the process and waits at the other end of the pipe."""
+    if status_fd is None:
+        return
+    try:
+        os.write(status_fd, (json.dumps(news) + "\n").encode())
+    except BrokenPipeError:
+        logger.warning("nobody listens for the news any more")
+    os.close(status_fd)
