@@ -34,8 +34,11 @@ def calibration_chart(evaluation: Mapping[str, Any], folder: Path, *, html: bool
         tooltip=["n:Q", alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%")],
     )
     # A linear scale would show the last bar alone: a good model is sure of nearly everything.
-    bars = base.mark_bar(color=style.BLUE, size=18).encode(
-        x=x, y=alt.Y("n:Q", title="images", scale=alt.Scale(type="symlog"), axis=alt.Axis(format=",d", tickCount=5))
+    ticks = [0, *(10**power for power in range(9))]
+    bars = base.mark_bar(color=style.BLUE, binSpacing=1).encode(
+        x=alt.X("low:Q", bin="binned", title="stated confidence", scale=whole, axis=alt.Axis(format="%", tickCount=5)),
+        x2="high:Q",
+        y=alt.Y("n:Q", title="images", scale=alt.Scale(type="symlog"), axis=alt.Axis(format=",d", values=ticks)),
     )
     chart = alt.hconcat(ideal + points, bars.properties(height=230), spacing=28)
     return style.save(chart.properties(title=style.title(*_finding(evaluation))), folder / "calibration.png", html=html)

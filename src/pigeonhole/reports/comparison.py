@@ -34,8 +34,8 @@ def comparison_chart(
     values = [{"name": row["name"], **row["accuracy"], **_cells(row)} for row in ordered]
     sort = [row["name"] for row in ordered]
     columns = [_column(values, sort, name) for name in COLUMNS if any(value[name] != "–" for value in values)]
-    chart = alt.hconcat(_intervals(values, sort), *columns, spacing=6)
-    title = style.title(*_finding(ordered, on, len(rows) - len(known)))
+    chart = alt.hconcat(_intervals(values, sort), *columns, spacing=14)
+    title = style.title(*_finding(ordered, rows[0]["name"], on, len(rows) - len(known)))
     return style.save(chart.properties(title=title), folder / "comparison.png", html=html)
 
 
@@ -100,10 +100,12 @@ def _column(values: list[dict[str, Any]], sort: list[str], name: str) -> Any:
     )
 
 
-def _finding(ordered: Sequence[Mapping[str, Any]], on: str, left_out: int) -> tuple[str, ...]:
+def _finding(ordered: Sequence[Mapping[str, Any]], first: str, on: str, left_out: int) -> tuple[str, ...]:
     best = ordered[0]
     text = f"{best['name']} leads with {best['accuracy']['value']:.2%} on {on}"
     if len(ordered) > 1 and best["accuracy"]["low"] <= ordered[1]["accuracy"]["high"]:
-        text += ", within the others' intervals"
+        text += f"; {ordered[1]['name']} is not clearly behind"
     missing = f"{left_out} run{'s' if left_out > 1 else ''} without an evaluation left out." if left_out else ""
-    return text, missing
+    paired = any(row.get("p_value") is not None for row in ordered)
+    test = f"Paired p: McNemar's exact test against {first} on the same images." if paired else ""
+    return text, test, missing

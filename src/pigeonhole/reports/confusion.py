@@ -12,8 +12,10 @@ from typing import Any
 from pigeonhole.reports import style
 
 _SIDE = 620
-_LARGEST_CELL = 54
-_SMALLEST_CELL_WITH_TEXT = 26
+_LARGEST_CELL = 80
+_SMALLEST_CELL_WITH_TEXT = 22
+_MOST_EMPTY_CELLS_DRAWN = 40  # classes; beyond, white is as clear
+_LETTER = 7  # the width of one, about
 _Cell = dict[str, Any]
 
 
@@ -27,11 +29,12 @@ def confusion_charts(evaluation: Mapping[str, Any], folder: Path, *, html: bool 
     """
     data = evaluation["confusion_matrix"]["data"]
     names, cells = list(data["class_labels"]), _cells(data["class_labels"], data["matrix"])
+    filled = {"cells": cells, "background": _background_cells(names)}
     counts = _matrix(names, _counts_layers(cells, names)).properties(title=style.title(*_right(evaluation)))
     errors = _matrix(names, _errors_layers(cells, names)).properties(title=style.title(*_worst(cells)))
     return [
-        *style.save(counts, folder / "confusion-counts.png", html=html),
-        *style.save(errors, folder / "confusion-errors.png", html=html),
+        *style.save(counts, folder / "confusion-counts.png", html=html, datasets=filled),
+        *style.save(errors, folder / "confusion-errors.png", html=html, datasets=filled),
     ]
 
 
@@ -50,12 +53,16 @@ def _cell_size(names: Sequence[str]) -> float:
     return min(_LARGEST_CELL, _SIDE / len(names))
 
 
+def _legend_length(names: Sequence[str]) -> float:
+    return min(180, _cell_size(names) * len(names) - 30)
+
+
 def _matrix(names: list[str], layers: list[Any]) -> Any:
     side = _cell_size(names) * len(names)
     return style.altair().layer(*layers).properties(width=side, height=side)
 
 
-def _base(cells: list[_Cell], names: list[str]) -> Any:
+def _base(names: list[str], dataset: str = "cells") -> Any:
     alt = style.altair()
     size = _cell_size(names)
     axis = {
@@ -66,9 +73,9 @@ def _base(cells: list[_Cell], names: list[str]) -> Any:
         "ticks": False,
         "domain": False,
     }
-    upright = size >= 40 and max(map(len, names)) <= 5
+    upright = max(map(len, names)) * _LETTER < size
     scale = alt.Scale(domain=names, paddingInner=0.04 if size > 12 else 0)
-    return alt.Chart(alt.Data(values=cells)).encode(
+    return alt.Chart(alt.NamedData(dataset)).encode(
         x=alt.X(
             "predicted:N", title="predicted class", scale=scale, axis=alt.Axis(labelAngle=0 if upright else -90, **axis)
         ),
@@ -77,11 +84,13 @@ def _base(cells: list[_Cell], names: list[str]) -> Any:
     )
 
 
+def _background_cells(names: list[str]) -> list[_Cell]:
+    return [{"true": t, "predicted": p} for t in names for p in names] if len(names) <= _MOST_EMPTY_CELLS_DRAWN else []
+
+
 def _background(names: list[str]) -> Any:
     """Every cell in a pale grey, so that empty ones are seen to be empty."""
-    cells = [{"true": t, "predicted": p} for t in names for p in names] if len(names) <= 40 else []
-    alt = style.altair()
-    return _base(cells, names).mark_rect(color="#F5F5F5").encode(tooltip=alt.value(None))
+    return _base(names, "background").mark_rect(color="#F5F5F5").encode(tooltip=style.altair().value(None))
 
 
 def _counts_layers(cells: list[_Cell], names: list[str]) -> list[Any]:
@@ -89,8 +98,9 @@ def _counts_layers(cells: list[_Cell], names: list[str]) -> list[Any]:
     largest = max(cell["n"] for cell in cells)
     # A logarithmic scale, or the diagonal would leave one shade for all mistakes.
     colour = alt.Scale(type="symlog", domain=[0, largest], range=["#EAF2F8", "#9CC3DF", "#2C7FB8", "#08306B"])
-    base = _base(cells, names)
-    legend = alt.Legend(title="images", orient="right", gradientLength=180, tickCount=4, format=",d")
+    base = _base(names)
+    ticks = [0, *(10**power for power in range(9) if 10**power <= largest)]
+    legend = alt.Legend(title="images", gradientLength=_legend_length(names), values=ticks, format=",d")
     squares = base.mark_rect().encode(color=alt.Color("n:Q", scale=colour, legend=legend))
     # On the logarithmic scale the upper half is dark.
     dark = f"log(1 + datum.n) > 0.55 * log(1 + {largest})"
@@ -99,21 +109,19 @@ def _counts_layers(cells: list[_Cell], names: list[str]) -> list[Any]:
 
 def _errors_layers(cells: list[_Cell], names: list[str]) -> list[Any]:
     alt = style.altair()
-    wrong = [cell for cell in cells if not cell["right"]]
-    right = [cell for cell in cells if cell["right"]]
-    largest = max((cell["share"] for cell in wrong), default=0.01)
+    largest = max((cell["share"] for cell in cells if not cell["right"]), default=0.01)
     colour = alt.Scale(domain=[0, largest], range=["#FFF3E6", "#FDAE6B", "#E6550D", "#7F2704"])
-    legend = alt.Legend(
-        title=["share of the", "true class"], orient="right", gradientLength=180, tickCount=4, format=".2~%"
-    )
-    mistakes = _base(wrong, names)
+    heading = ["share of the", "true class"]
+    legend = alt.Legend(title=heading, gradientLength=_legend_length(names), tickCount=4, format=".2~%")
+    mistakes = _base(names).transform_filter("!datum.right")
     squares = mistakes.mark_rect().encode(color=alt.Color("share:Q", scale=colour, legend=legend))
-    diagonal = _base(right, names).mark_rect(color=style.PALE)
+    right = _base(names).transform_filter("datum.right")
+    diagonal = right.mark_rect(color=style.PALE)
     dark = f"datum.share > 0.6 * {largest}"
     form = ".1%" if largest >= 0.001 else ".2%"
     texts = [
         *_text(mistakes, names, "share:Q", form, dark),
-        *_text(_base(right, names), names, "share:Q", ".1%", "false"),
+        *_text(right, names, "share:Q", ".1%", "false"),
     ]
     return [_background(names), diagonal, squares, *texts]
 
@@ -124,7 +132,7 @@ def _text(base: Any, names: list[str], field: str, form: str, dark: str) -> list
         return []
     alt = style.altair()
     colour = alt.condition(dark, alt.value("white"), alt.value(style.INK))
-    return [base.mark_text(fontSize=min(13, size / 3.6)).encode(text=alt.Text(field, format=form), color=colour)]
+    return [base.mark_text(fontSize=min(13, size / 3.1)).encode(text=alt.Text(field, format=form), color=colour)]
 
 
 def _right(evaluation: Mapping[str, Any]) -> tuple[str, str]:
@@ -142,8 +150,9 @@ def _worst(cells: list[_Cell]) -> tuple[str, str]:
     if not wrong:
         return "Not one mistake", drawn
     worst = max(wrong, key=lambda cell: (cell["share"], cell["n"]))
+    of = round(worst["n"] / worst["share"])
     return (
-        f"Most often mistaken: {worst['true']} for {worst['predicted']}, {worst['share']:.1%} of all {worst['true']}"
-        f" ({worst['n']:,} image{'s' if worst['n'] > 1 else ''})",
+        f"Most often mistaken: {worst['true']} for {worst['predicted']},"
+        f" {worst['n']:,} of {of:,} images ({worst['share']:.1%})",
         drawn,
     )

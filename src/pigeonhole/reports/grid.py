@@ -18,7 +18,7 @@ from pigeonhole.core.files import write_bytes
 
 _SCALE = 2  # drawn at twice the size, like the charts, for sharp text on fine screens
 _WIDTH = 8
-_BOX, _GAP, _CAPTION, _MARGIN, _HEAD = 84, 14, 34, 16, 52
+_BOX, _GAP, _LINE, _MARGIN, _HEAD = 84, 14, 17, 16, 56
 _INK, _GREY, _WRONG = (34, 34, 34), (107, 107, 107), (213, 94, 0)
 
 
@@ -59,15 +59,18 @@ def predictions_grid(
         )
     wrong_N = np.asarray(labels_N) != np.asarray(predicted_N)
     columns = min(_WIDTH, n)
-    rows = -(-n // columns)
-    width = max(_MARGIN * 2 + columns * (_BOX + _GAP) - _GAP, 430)
-    height = _HEAD + rows * (_BOX + _CAPTION + _GAP) + _MARGIN - _GAP
+    # Only a row with a mistake needs the second line of its captions.
+    heights = [
+        _BOX + _GAP + _LINE * (2 if wrong_N[start : start + columns].any() else 1) for start in range(0, n, columns)
+    ]
+    width = max(_MARGIN * 2 + columns * (_BOX + _GAP) - _GAP, 560)
+    height = _HEAD + sum(heights) + _MARGIN - _GAP
     sheet = Image.new("RGB", (width * _SCALE, height * _SCALE), "white")
     draw = ImageDraw.Draw(sheet)
     _head(draw, wrong_N, mistakes, total)
     for i in range(n):
         x = _MARGIN + i % columns * (_BOX + _GAP)
-        y = _HEAD + i // columns * (_BOX + _CAPTION + _GAP)
+        y = _HEAD + sum(heights[: i // columns])
         _picture(sheet, draw, images_NHWC[i], x, y, bool(wrong_N[i]))
         _caption(draw, class_names[labels_N[i]], class_names[predicted_N[i]], confidence_N[i], x, y, bool(wrong_N[i]))
     buffer = io.BytesIO()
@@ -84,7 +87,7 @@ def _head(draw: Any, wrong_N: npt.NDArray[np.bool_], mistakes: int | None, total
     if not all_mistakes:
         finding = f"Not one mistake among {of:,} images"
     elif shown == all_mistakes:
-        finding = f"All {shown} mistakes among {of:,} images" if shown > 1 else f"The only mistake among {of:,} images"
+        finding = f"The {shown if shown > 1 else 'only'} mistake{'s' if shown > 1 else ''} among {of:,} images"
     else:
         finding = f"{shown} of {all_mistakes:,} mistakes among {of:,} images, the surest first"
     _write(draw, _MARGIN, 9, finding, 16, _INK)
@@ -117,11 +120,12 @@ def _caption(draw: Any, true: str, predicted: str, confidence: float, x: int, y:
         for ends in ((a, b, a + 7 * _SCALE, b + 7 * _SCALE), (a, b + 7 * _SCALE, a + 7 * _SCALE, b)):
             draw.line(ends, fill=_WRONG, width=2 * _SCALE)
         left += 12
-    room = x + _BOX - left
-    shown = _fitted(draw, predicted, 13, room - _length(draw, f" {percent}", 13))
-    _write(draw, left, y + _BOX + 2, f"{shown} {percent}", 13, _WRONG if wrong else _INK)
+    room = x + _BOX + _GAP - 4 - left
+    said, size = _fitted(draw, predicted, f" · {percent}", room)
+    _write(draw, left, y + _BOX + 3, said, size, _WRONG if wrong else _INK)
     if wrong:
-        _write(draw, x, y + _BOX + 18, _fitted(draw, f"is {true}", 13, _BOX), 13, _INK)
+        truth, size = _fitted(draw, f"is {true}", "", room)
+        _write(draw, x, y + _BOX + 3 + _LINE, truth, size, _INK)
 
 
 def _font(size: int) -> Any:
@@ -134,13 +138,14 @@ def _length(draw: Any, text: str, size: int) -> float:
     return float(draw.textlength(text, font=_font(size))) / _SCALE
 
 
-def _fitted(draw: Any, text: str, size: int, room: float) -> str:
-    """The text, shortened in the middle of its end until it fits."""
-    if _length(draw, text, size) <= room:
-        return text
-    while len(text) > 1 and _length(draw, f"{text}…", size) > room:
+def _fitted(draw: Any, text: str, end: str, room: float) -> tuple[str, int]:
+    """The text with its end, and a letter size in which it fits; shortened where even the small one is too large."""
+    for size in (13, 11):
+        if _length(draw, text + end, size) <= room:
+            return text + end, size
+    while len(text) > 1 and _length(draw, f"{text}…{end}", size) > room:
         text = text[:-1]
-    return f"{text}…"
+    return f"{text}…{end}", size
 
 
 def _write(draw: Any, x: float, y: float, text: str, size: int, colour: tuple[int, int, int]) -> None:

@@ -53,7 +53,12 @@ def _by_name(rows: list[dict[str, Any]], group_name: str, overall: float) -> Any
 def _by_rank(rows: list[dict[str, Any]], group_name: str, overall: float) -> Any:
     alt = style.altair()
     scale = alt.Scale(zero=False, nice=True)
-    x = alt.X("rank:Q", title=f"{group_name}s, the lowest accuracy first", scale=alt.Scale(domain=[0, len(rows) + 1]))
+    x = alt.X(
+        "rank:Q",
+        title=f"{group_name}s, the lowest accuracy first",
+        scale=alt.Scale(domain=[0, len(rows) + 1]),
+        axis=alt.Axis(grid=False, tickCount=10),
+    )
     base = alt.Chart(alt.Data(values=rows), width=720, height=300).encode(x=x)
     y = alt.Y("value:Q", title="accuracy, with 95% interval", scale=scale, axis=alt.Axis(format=".0~%"))
     spans = base.mark_rule(color="#9CC3DF", strokeWidth=min(3, 500 / len(rows))).encode(
@@ -73,15 +78,13 @@ def _line(overall: float, axis: str) -> Any:
 
 def _finding(rows: list[dict[str, Any]], group_name: str, overall: float) -> tuple[str, ...]:
     below = sum(row["high"] < overall for row in rows)
-    lowest = rows[0]
     n = len(rows)
-    if n > _NAMED:
-        worst = ", ".join(f"{row['group']} ({row['value']:.0%} of {row['n']})" for row in rows[:_CALLED_OUT])
-        named = f"Lowest: {worst}."
-    else:
-        named = f"Lowest: {lowest['group']}, {lowest['value']:.1%} of {lowest['n']:,} images."
+    by_luck = n * 0.025
+    luck = f" About {by_luck:.0f} would be by luck alone." if by_luck >= 0.5 else ""
+    lowest = [row for row in rows[: _CALLED_OUT if n > _NAMED else 1] if row["value"] < overall]
+    named = ", ".join(f"{row['group']} ({row['value']:.1%} of {row['n']:,} images)" for row in lowest)
     return (
-        f"{below} of {n} {group_name}s {'is' if below == 1 else 'are'} served clearly worse than the whole",
-        f"Clearly: the group's 95% interval ends below the accuracy on all images, {overall:.2%} (dashed).",
-        named,
+        f"{below or 'None'} of {n} {group_name}s {'is' if below < 2 else 'are'} served clearly worse than the whole",
+        f"Clearly: the group's 95% interval ends below the accuracy on all images, {overall:.2%} (dashed).{luck}",
+        f"Lowest: {named}." if named else "",
     )

@@ -56,15 +56,17 @@ def _panel(
         return None
     last = int(history[-1]["epoch"])
     colour = alt.Scale(domain=list(_SETS.values()), range=[style.BLUE, style.ORANGE])
-    ticks = alt.Axis(tickMinStep=1, format="d", grid=False, tickCount=min(last, 12))
+    dashes = alt.Scale(domain=list(_SETS.values()), range=[[1, 0], [6, 3]])
+    legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=2.5, offset=4)
+    ticks = alt.Axis(tickMinStep=1, format="d", grid=False, tickCount=min(last, 12), labelFlush=False)
     lines = (
         alt.Chart(alt.Data(values=points), width=330, height=230)
         .mark_line(strokeWidth=2.5, point={"size": 36} if last <= _MANY_EPOCHS else False)
         .encode(
             x=alt.X("epoch:Q", title="epoch", axis=ticks, scale=alt.Scale(domain=[1, max(last, 2)], nice=False)),
             y=alt.Y("value:Q", title=axis, axis=alt.Axis(format=form), scale=alt.Scale(zero=False)),
-            color=alt.Color("set:N", scale=colour),
-            strokeDash=alt.StrokeDash("set:N", scale=alt.Scale(domain=list(_SETS.values()), range=[[1, 0], [6, 3]])),
+            color=alt.Color("set:N", scale=colour, legend=legend),
+            strokeDash=alt.StrokeDash("set:N", scale=dashes, legend=legend),
             tooltip=["set:N", "epoch:Q", alt.Tooltip("value:Q", format=".4f")],
         )
     )
