@@ -28,7 +28,7 @@ def resolve(model: str, settings: Mapping[str, Any] | None = None) -> ModelSpec:
         NotFoundError: no such preset.
         SpecError: any number of problems, all in one message.
     """
-    preset = presets.read(Path(model)) if Path(model).suffix in _SPEC_SUFFIXES else presets.get(model)
+    preset = preset_of(model)
     settings = settings or {}
     problems: list[str] = []
     values = _parameter_values(preset, settings, problems)
@@ -43,6 +43,16 @@ def resolve(model: str, settings: Mapping[str, Any] | None = None) -> ModelSpec:
             f"pigeonhole presets show {preset.key}",
         )
     return ModelSpec(preset.key, preset.kind, values, tuple(map(layer_to_item, layers)), training, estimator)
+
+
+def preset_of(model: str) -> presets.Preset:
+    """The preset of that key, or the one in that `.yml` file.
+
+    Raises:
+        NotFoundError: no such preset.
+        SpecError: the file is no preset.
+    """
+    return presets.read(Path(model)) if Path(model).suffix in _SPEC_SUFFIXES else presets.get(model)
 
 
 def _other_fields(preset: presets.Preset) -> list[str]:

@@ -37,5 +37,5 @@ class Average:
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Puts back a saved average."""
-        for name, value in tensors.items():
-            self.tensors[name].copy_(value)
+        for name, own in self.tensors.items():
+            own.copy_(tensors[name])

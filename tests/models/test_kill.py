@@ -1,0 +1,63 @@
+"""SIGKILL from outside at random moments; the rest of the training then gives the very same weights."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tiny_networks import data, spec
+
+from pigeonhole import models
+
+EPOCHS = 60
+KILLS = 3
+CHILD = """
+import sys
+from pathlib import Path
+from tiny_networks import data, spec
+from pigeonhole import models
+
+class Teller(models.Unwatched):
+    def on_epoch(self, record):
+        print(record["epoch"], flush=True)
+
+where = Path(sys.argv[1])
+models.fit(spec(where, epochs=int(sys.argv[2])), data(), seed=5, folder=where / "killed", observer=Teller())
+print("end", flush=True)
+"""
+
+
+def train_and_kill(where: Path, chance: random.Random) -> None:
+    """One process, killed a random moment after a random number of its epochs."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(where), str(EPOCHS)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent,
+    )
+    for _ in range(chance.randrange(1, EPOCHS // KILLS)):
+        child.stdout.readline()
+    time.sleep(chance.random() * 0.03)  # lands anywhere in an epoch, also while a checkpoint is written
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+
+
+def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(tmp_path):
+    undisturbed = models.fit(spec(tmp_path, epochs=EPOCHS), data(), seed=5, folder=tmp_path / "whole")
+    chance = random.Random()
+    for _ in range(KILLS):
+        train_and_kill(tmp_path, chance)
+    assert not (tmp_path / "killed" / "model.json").exists()
+    resumed = models.fit(spec(tmp_path, epochs=EPOCHS), data(), seed=5, folder=tmp_path / "killed")
+    for name, value in undisturbed.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+    assert [record["epoch"] for record in resumed.history] == list(range(1, EPOCHS + 1))
+    assert {path.name for path in (tmp_path / "killed" / "checkpoints").iterdir()} == {
+        path.name for path in (tmp_path / "whole" / "checkpoints").iterdir()
+    }
