@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pigeonhole.core.closest import suggestion as suggestion
 from pigeonhole.core.errors import SpecError, listing
 
 Place = tuple[str | int, ...]
@@ -125,12 +125,6 @@ def _fields_at(model: type[BaseModel], place: Place) -> list[str]:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """` (did you mean 'x'?)` for the closest known name, or nothing where none is close."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:

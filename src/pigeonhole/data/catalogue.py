@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import ConflictError, NotFoundError, UsageError, listing
 from pigeonhole.core.files import read_json, staged_folder, write_json
 from pigeonhole.core.locks import exclusive
-from pigeonhole.core.spec import suggestion
 from pigeonhole.core.workspace import Workspace, check_name
 from pigeonhole.data import looks
 from pigeonhole.data.dataset import MANIFEST, Dataset

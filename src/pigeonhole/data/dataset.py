@@ -88,8 +88,7 @@ class Dataset:
     @cached_property
     def labels_N(self) -> NDArray[np.int64]:
         """The class of each image, 0 … K-1."""
-        labels: NDArray[np.int64] = self._column("label").astype(np.int64)
-        return labels
+        return np.asarray(self._column("label"), dtype=np.int64)
 
     @cached_property
     def split_N(self) -> NDArray[np.str_]:

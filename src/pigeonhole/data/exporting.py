@@ -6,6 +6,7 @@ Axes: N images, H height, W width, C channels, P pixels times channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ from pigeonhole.images import png
 
 BATCH_BYTES = 8 << 20
 _NUMBERS = [str(value).encode() for value in range(256)]
+
+
+@dataclass(frozen=True)
+class _Job:
+    dataset: Dataset
+    rows: NDArray[np.int64]
+    split: str | None
 
 
 def export(dataset: Dataset, to: Path, format: str, split: str | None = None) -> Path:  # noqa: A002 - the user's word
@@ -50,12 +58,13 @@ def export(dataset: Dataset, to: Path, format: str, split: str | None = None) ->
         raise ConflictError(f"{to} is there already", "a name that is not taken", "choose another --to, or remove it")
     with staged_folder(to.absolute().parent) as staged:
         made = staged / "export"
-        _WRITERS[format](dataset, rows, made, split)
+        _WRITERS[format](_Job(dataset, rows, split), made)
         made.rename(to)
     return to
 
 
-def _npz(dataset: Dataset, rows: NDArray[np.int64], path: Path, split: str | None) -> None:
+def _npz(job: _Job, path: Path) -> None:
+    dataset, rows = job.dataset, job.rows
     arrays: dict[str, Any] = {
         "images": dataset.images_NHWC[rows],
         "labels": dataset.labels_N[rows],
@@ -74,7 +83,8 @@ def _batches(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[NDArray[np.i
         yield rows[start : start + step]
 
 
-def _parquet(dataset: Dataset, rows: NDArray[np.int64], path: Path, split: str | None) -> None:
+def _parquet(job: _Job, path: Path) -> None:
+    dataset, rows = job.dataset, job.rows
     pa, parquet = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
     index = parquet.read_table(dataset.folder / "index.parquet")
     names = pa.array(dataset.class_names)
@@ -94,7 +104,8 @@ def _parquet(dataset: Dataset, rows: NDArray[np.int64], path: Path, split: str |
             writer.close()
 
 
-def _csv(dataset: Dataset, rows: NDArray[np.int64], path: Path, split: str | None) -> None:
+def _csv(job: _Job, path: Path) -> None:
+    dataset, rows = job.dataset, job.rows
     pixels = int(np.prod(dataset.shape_HWC))
     labels = _csv_labels(dataset)
     with path.open("wb") as file:
@@ -115,7 +126,8 @@ def _csv_labels(dataset: Dataset) -> list[bytes]:
     return [str(number).encode() for number in range(len(names))]
 
 
-def _folder(dataset: Dataset, rows: NDArray[np.int64], path: Path, split: str | None) -> None:
+def _folder(job: _Job, path: Path) -> None:
+    dataset, rows = job.dataset, job.rows
     for name in dataset.class_names:
         if "/" in name or "\0" in name or name.startswith("."):
             raise DataError(
@@ -124,16 +136,16 @@ def _folder(dataset: Dataset, rows: NDArray[np.int64], path: Path, split: str | 
     path.mkdir()
     digits = len(str(max(1, len(dataset) - 1)))
     splits = dataset.split_N
-    for part in (split,) if split else SPLITS:
+    for part in (job.split,) if job.split else SPLITS:
         inside = rows[splits[rows] == part]
-        parent = path if split else path / part
+        parent = path if job.split else path / part
         for row in inside.tolist():
             target = parent / dataset.class_names[int(dataset.labels_N[row])]
             target.mkdir(parents=True, exist_ok=True)
             (target / f"{row:0{digits}}.png").write_bytes(png(dataset.images_NHWC[row]))
 
 
-_WRITERS: dict[str, Callable[[Dataset, NDArray[np.int64], Path, str | None], None]] = {
+_WRITERS: dict[str, Callable[[_Job, Path], None]] = {
     "npz": _npz,
     "parquet": _parquet,
     "csv": _csv,

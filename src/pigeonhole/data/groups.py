@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import DataError, UsageError, listing
-from pigeonhole.core.spec import suggestion
 from pigeonhole.data.plain import readable
 
 _INDEX = "index"

@@ -44,34 +44,66 @@ def write_index(folder: Path, index: Index) -> None:
     """Writes the index into a staged folder."""
     pa, parquet = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
     n = len(index.labels_N)
-    groups = pa.nulls(n, pa.string())
-    if index.groups_N is not None:
-        groups = pa.array(index.groups_N, pa.string(), mask=index.groups_N == "").dictionary_encode()
+    split = pa.DictionaryArray.from_arrays(_numbers(pa, "int8", index.split_N), _texts(pa, SPLITS))
     table = pa.table(
         {
-            "id": pa.array(np.arange(n)),
-            "label": pa.array(index.labels_N.astype(np.int32)),
-            "split": pa.DictionaryArray.from_arrays(pa.array(index.split_N.astype(np.int8)), list(SPLITS)),
-            "group": groups,
-            "source": pa.array(index.origins, pa.string()),
-            "sha256": _hex_column(pa, index.digests, n),
+            "id": _numbers(pa, "int64", np.arange(n)),
+            "label": _numbers(pa, "int32", index.labels_N),
+            "split": split,
+            "group": _groups(pa, index),
+            "source": _texts(pa, index.origins),
+            "sha256": _digests(pa, index.digests, n),
         },
-    ).replace_schema_metadata({"format": "pigeonhole-index", "format_version": str(FORMAT_VERSION)})
+        metadata={"format": "pigeonhole-index", "format_version": str(FORMAT_VERSION)},
+    )
     # A file of our own opening, so that a full disk keeps its error number.
     with (folder / FILE).open("wb") as file:
         parquet.write_table(table, file, compression="zstd", use_dictionary=["split", "group"], write_statistics=False)
 
 
-def _hex_column(pa: Any, digests: bytes, n: int) -> Any:
-    # One text for all, and offsets into it: a Python text an image would cost more than the rest of the index.
+# Columns are made from buffers: `pa.array` looks for pandas first, and importing that takes longer than all the rest.
+
+
+def _numbers(pa: Any, kind: str, values: NDArray[Any]) -> Any:
+    exact = np.ascontiguousarray(values, dtype=kind)
+    return pa.Array.from_buffers(getattr(pa, kind)(), len(exact), [None, pa.py_buffer(exact)])
+
+
+def _texts(pa: Any, texts: Sequence[str]) -> Any:
+    encoded = [text.encode() for text in texts]
+    offsets = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
+
+
+def _digests(pa: Any, digests: bytes, n: int) -> Any:
     width = 2 * DIGEST_BYTES
     offsets = np.arange(0, (n + 1) * width, width, dtype=np.int64)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(digests.hex().encode())]
     return pa.Array.from_buffers(pa.large_string(), n, buffers)
 
 
-def read_column(folder: Path, name: str) -> Any:
-    """One column of the index as a NumPy array; text columns as Python texts, `None` where there is none."""
+def _groups(pa: Any, index: Index) -> Any:
+    if index.groups_N is None:
+        return pa.nulls(len(index.labels_N), pa.large_string())
+    names, place_N = np.unique(index.groups_N, return_inverse=True)
+    present = np.packbits(index.groups_N != "", bitorder="little")
+    codes = np.ascontiguousarray(place_N, np.int32)
+    buffers = [pa.py_buffer(present), pa.py_buffer(codes)]
+    return pa.DictionaryArray.from_arrays(
+        pa.Array.from_buffers(pa.int32(), len(codes), buffers), _texts(pa, names.tolist())
+    )
+
+
+def read_column(folder: Path, name: str) -> NDArray[Any] | list[str | None]:
+    """One column of the index: numbers as an array, texts as a list with `None` where there is none."""
     parquet = require("pyarrow.parquet", extra="data")
-    column = parquet.read_table(folder / FILE, columns=[name]).column(name)
-    return column.to_numpy()
+    # `parquet.read_table` would import pandas too.
+    with parquet.ParquetFile(folder / FILE) as file:
+        column = file.read(columns=[name]).column(name)
+    if name in {"id", "label"}:
+        numbers: NDArray[Any] = column.to_numpy()
+        return numbers
+    texts: list[str | None] = column.to_pylist()
+    return texts

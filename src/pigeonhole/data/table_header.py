@@ -11,8 +11,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import DataError, listing
-from pigeonhole.core.spec import suggestion
 from pigeonhole.data.cells import Columns
 from pigeonhole.data.plain import Plain
 from pigeonhole.images import Shape

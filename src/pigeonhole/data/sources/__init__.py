@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import DataError, NotFoundError
-from pigeonhole.core.spec import suggestion
 from pigeonhole.data.plain import sniff
 from pigeonhole.data.reading import Source
 from pigeonhole.data.sources.idx import IdxSource

@@ -10,7 +10,6 @@ from typing import Any
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.core.files import read_json
 from pigeonhole.core.progress import Progress
-from pigeonhole.data.download import DownloadFailed, download
 from pigeonhole.data.plain import opened
 from pigeonhole.data.reading import Reading, ReadOptions
 from pigeonhole.data.sources.idx import Pair, idx_file, read_pairs
@@ -85,6 +84,9 @@ class MnistSource:
         return result
 
     def _fetch(self, path: Path, sha256: str, progress: Progress) -> None:
+        # Only a download needs the modules of HTTP.
+        from pigeonhole.data.download import DownloadFailed, download
+
         urls = [f"{mirror}/{path.name}" for mirror in self._mirrors]
         try:
             download(urls, path, verify=lambda part: _check(part, sha256), progress=progress)
