@@ -6,4 +6,92 @@ loaded on first use (PEP 562), so `import pigeonhole` loads no framework.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+# Public name → where it lives. A test holds this list: adding a name is a decision, removing one a break.
+_PUBLIC = {
+    "compare_models": ("registry", "compare"),
+    "compare_runs": ("runs", "compare"),
+    "dataset": ("datasets", "dataset"),
+    "deploy": ("deploy", "deploy"),
+    "diff_datasets": ("datasets", "diff"),
+    "doctor": ("doctor", "doctor"),
+    "endpoint": ("endpoints", "endpoint"),
+    "endpoint_logs": ("endpoints", "logs"),
+    "evaluate": ("evaluate", "evaluate"),
+    "export_dataset": ("datasets", "export"),
+    "ingest": ("ingest", "ingest"),
+    "lineage": ("lineage", "lineage"),
+    "list_datasets": ("datasets", "list_datasets"),
+    "list_endpoints": ("endpoints", "list_endpoints"),
+    "list_models": ("registry", "list_models"),
+    "list_runs": ("runs", "list_runs"),
+    "model": ("registry", "model"),
+    "monitor": ("monitor", "monitor"),
+    "pipeline": ("pipeline", "pipeline"),
+    "predict": ("predict", "predict"),
+    "promote": ("registry", "promote"),
+    "register": ("register", "register"),
+    "register_onnx": ("register", "register_onnx"),
+    "remove_dataset": ("datasets", "remove"),
+    "remove_model": ("registry", "remove"),
+    "remove_run": ("runs", "remove"),
+    "run": ("runs", "run"),
+    "sample": ("datasets", "sample"),
+    "serve": ("serve", "serve"),
+    "status": ("status", "status"),
+    "stop": ("endpoints", "stop"),
+    "train": ("train", "train"),
+}
+
+if TYPE_CHECKING:
+    from pigeonhole.workflows.datasets import dataset as dataset
+    from pigeonhole.workflows.datasets import diff as diff_datasets
+    from pigeonhole.workflows.datasets import export as export_dataset
+    from pigeonhole.workflows.datasets import list_datasets as list_datasets
+    from pigeonhole.workflows.datasets import remove as remove_dataset
+    from pigeonhole.workflows.datasets import sample as sample
+    from pigeonhole.workflows.deploy import deploy as deploy
+    from pigeonhole.workflows.doctor import doctor as doctor
+    from pigeonhole.workflows.endpoints import endpoint as endpoint
+    from pigeonhole.workflows.endpoints import list_endpoints as list_endpoints
+    from pigeonhole.workflows.endpoints import logs as endpoint_logs
+    from pigeonhole.workflows.endpoints import stop as stop
+    from pigeonhole.workflows.evaluate import evaluate as evaluate
+    from pigeonhole.workflows.ingest import ingest as ingest
+    from pigeonhole.workflows.lineage import lineage as lineage
+    from pigeonhole.workflows.monitor import monitor as monitor
+    from pigeonhole.workflows.pipeline import pipeline as pipeline
+    from pigeonhole.workflows.predict import predict as predict
+    from pigeonhole.workflows.register import register as register
+    from pigeonhole.workflows.register import register_onnx as register_onnx
+    from pigeonhole.workflows.registry import compare as compare_models
+    from pigeonhole.workflows.registry import list_models as list_models
+    from pigeonhole.workflows.registry import model as model
+    from pigeonhole.workflows.registry import promote as promote
+    from pigeonhole.workflows.registry import remove as remove_model
+    from pigeonhole.workflows.runs import compare as compare_runs
+    from pigeonhole.workflows.runs import list_runs as list_runs
+    from pigeonhole.workflows.runs import remove as remove_run
+    from pigeonhole.workflows.runs import run as run
+    from pigeonhole.workflows.serve import serve as serve
+    from pigeonhole.workflows.status import status as status
+    from pigeonhole.workflows.train import train as train
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'pigeonhole' has no attribute {name!r}")
+    module, function = _PUBLIC[name]
+    found = getattr(importlib.import_module(f"pigeonhole.workflows.{module}"), function)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -88,6 +88,5 @@ def _show_usage(error: TyperException) -> None:
         show(file=sys.stderr)
 
 
-
 if __name__ == "__main__":
     main()

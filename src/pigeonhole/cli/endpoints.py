@@ -1,0 +1,202 @@
+"""`deploy`, `serve`, `predict`, `monitor`, and the noun `endpoints`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pigeonhole.cli.options import Json, WorkspaceFolder, example
+from pigeonhole.cli.output import interval, percent, print_facts, print_json, print_table, print_text, suggest
+
+ModelOrBundle = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model (digits@champion, digits:3), or the folder of a bundle.")
+]
+EndpointName = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's name.")]
+Host = Annotated[str, typer.Option(help="The address to listen on; off loopback a key is wanted.")]
+Port = Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)]
+endpoints = typer.Typer(help="Look at endpoints and stop them.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this file's commands to the program."""
+    app.command(epilog=example("pigeonhole deploy digits@champion --endpoint digits --port 8080"))(deploy)
+    app.command(epilog=example("pigeonhole serve digits@champion --port 8081"))(serve)
+    app.command(epilog=example("pigeonhole predict digits@champion seven.png"))(predict)
+    app.command(epilog=example("pigeonhole monitor digits"))(monitor)
+    endpoints.command("list", epilog=example("pigeonhole endpoints list"))(list_)
+    endpoints.command("show", epilog=example("pigeonhole endpoints show digits"))(show)
+    endpoints.command("logs", epilog=example("pigeonhole endpoints logs digits --lines 20"))(logs)
+    endpoints.command("stop", epilog=example("pigeonhole endpoints stop digits"))(stop)
+    app.add_typer(endpoints, name="endpoints")
+
+
+def deploy(
+    model: ModelOrBundle,
+    endpoint: Annotated[str, typer.Option(help="The endpoint's name.")],
+    port: Port = 8080,
+    host: Host = "127.0.0.1",
+    cpu: Annotated[float, typer.Option(help="Processor cores asked for.", min=0.1)] = 1.0,
+    memory: Annotated[float, typer.Option(help="Memory asked for, in GiB.", min=0.1)] = 1.0,
+    deployment: Annotated[str, typer.Option(help="The deployment's name.")] = "blue",
+    key: Annotated[str | None, typer.Option(help="The key that requests must carry.", envvar="PIGEONHOLE_KEY")] = None,
+    json: Json = False,
+    workspace: WorkspaceFolder = None,
+) -> None:
+    """Put a model version behind an endpoint, in the background, and wait until it is Healthy."""
+    from pigeonhole.workflows.deploy import deploy as run
+
+    status = run(
+        model,
+        endpoint=endpoint,
+        host=host,
+        port=port,
+        cpu=cpu,
+        memory_gib=memory,
+        deployment=deployment,
+        key=key,
+        workspace=workspace,
+    )
+    _print_status(status.to_dict(), json)
+    if status.state != "Healthy":
+        raise typer.Exit(6)
+    suggest(f"pigeonhole data show DATASET --sample 0 --request | curl -sd @- {status.url}/score")
+
+
+def _print_status(facts: dict[str, Any], json: bool) -> None:
+    if json:
+        print_json(facts)
+        return
+    print_facts(
+        f"endpoint {facts['name']}  {facts['state']}",
+        {
+            "reason": facts.get("reason") or None,
+            "remedy": facts.get("remedy") or None,
+            "url": facts["url"],
+            "deployments": "; ".join(f"{item['name']} serves {item['model']}" for item in facts["deployments"]),
+            "processes": ", ".join(map(str, facts["pids"])) or None,
+            "key": facts.get("key"),
+            "log": facts.get("log"),
+        },
+    )
+
+
+def serve(
+    model: ModelOrBundle,
+    port: Port = 8080,
+    host: Host = "127.0.0.1",
+    key: Annotated[str | None, typer.Option(help="The key that requests must carry.", envvar="PIGEONHOLE_KEY")] = None,
+    workspace: WorkspaceFolder = None,
+) -> None:
+    """Serve one bundle in the foreground until Ctrl-C. A bundle's folder needs no workspace."""
+    from pigeonhole.workflows.serve import serve as run
+
+    code = run(model, host=host, port=port, key=key, workspace=workspace)
+    raise typer.Exit(code)
+
+
+def predict(
+    model: ModelOrBundle,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Image files.")],
+    invert: Annotated[bool, typer.Option("--invert", help="Swap dark and light first.")] = False,
+    json: Json = False,
+    workspace: WorkspaceFolder = None,
+) -> None:
+    """Say what is in some image files, without a server."""
+    from pigeonhole.workflows.predict import predict as run
+
+    rows = [item.to_dict() for item in run(model, files, invert=invert, workspace=workspace)]
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ["file", "label", "probability", "warnings"],
+        [[row["file"], row["label"], percent(row["probability"]), "; ".join(row["warnings"])] for row in rows],
+        "",
+    )
+
+
+def monitor(
+    endpoint: EndpointName,
+    window: Annotated[str, typer.Option(help="How far back to look: 90s, 20m, 2h, or all.")] = "all",
+    json: Json = False,
+    workspace: WorkspaceFolder = None,
+) -> None:
+    """Say how an endpoint is doing: load, latency, errors, class mix, confidence, live accuracy."""
+    from pigeonhole.workflows.monitor import monitor as run
+
+    facts = run(endpoint, window=window, workspace=workspace).to_dict()
+    if json:
+        print_json(facts)
+        return
+    live = facts["live_accuracy"]
+    print_facts(
+        f"endpoint {endpoint}",
+        {
+            "requests": f"{facts['requests']:,} ({facts['requests_per_s']:.1f}/s), {facts['images']:,} images",
+            "errors": f"{facts['errors']:,} ({facts['error_rate']:.2%})",
+            "latency": _latency(facts),
+            "mean confidence": percent(facts["mean_confidence"]),
+            "live accuracy": f"{interval(live)}, {live['n']:,} labels fed back" if live else "no feedback yet",
+            "class mix": _mix(facts["class_mix"]),
+        },
+    )
+
+
+def _latency(facts: dict[str, Any]) -> str | None:
+    if facts["p50_ms"] is None:
+        return None
+    return f"p50 {facts['p50_ms']:.2f} ms, p95 {facts['p95_ms']:.2f} ms, p99 {facts['p99_ms']:.2f} ms"
+
+
+def _mix(shares: dict[str, float]) -> str | None:
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) or None
+
+
+def list_(json: Json = False, workspace: WorkspaceFolder = None) -> None:
+    """List the endpoints and their states."""
+    from pigeonhole.workflows.endpoints import list_endpoints as run
+
+    rows = [status.to_dict() for status in run(workspace=workspace)]
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ["endpoint", "state", "url", "serves", "reason"],
+        [
+            [row["name"], row["state"], row["url"], ", ".join(d["model"] for d in row["deployments"]), row["reason"]]
+            for row in rows
+        ],
+        "no endpoints yet; begin with: pigeonhole deploy MODEL@champion --endpoint NAME",
+    )
+
+
+def show(endpoint: EndpointName, json: Json = False, workspace: WorkspaceFolder = None) -> None:
+    """Show an endpoint: state, reason, remedy, deployments, processes."""
+    from pigeonhole.workflows.endpoints import endpoint as run
+
+    _print_status(run(endpoint, workspace=workspace).to_dict(), json)
+
+
+def logs(
+    endpoint: EndpointName,
+    lines: Annotated[int, typer.Option(help="How many lines from the end.", min=1)] = 50,
+    json: Json = False,
+    workspace: WorkspaceFolder = None,
+) -> None:
+    """Print the end of an endpoint's log."""
+    from pigeonhole.workflows.endpoints import logs as run
+
+    found = run(endpoint, lines=lines, workspace=workspace)
+    if json:
+        print_json({"lines": found})
+    else:
+        print_text("\n".join(found))
+
+
+def stop(endpoint: EndpointName, json: Json = False, workspace: WorkspaceFolder = None) -> None:
+    """Stop an endpoint; requests under way are answered first, and nothing is left running."""
+    from pigeonhole.workflows.endpoints import stop as run
+
+    _print_status(run(endpoint, workspace=workspace).to_dict(), json)

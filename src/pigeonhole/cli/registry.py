@@ -1,0 +1,163 @@
+"""`register`, and the noun `models`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pigeonhole.cli.options import Json, WorkspaceFolder, example
+from pigeonhole.cli.output import percent, print_facts, print_json, print_table, print_text, size, suggest
+
+ModelRef = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model: NAME, NAME:VERSION or NAME@ALIAS (champion, challenger).")
+]
+models = typer.Typer(help="Look at registered models, promote and tidy them.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds this file's commands to the program."""
+    app.command(epilog=example("pigeonhole register latest --as digits"))(register)
+    models.command("list", epilog=example("pigeonhole models list"))(list_)
+    models.command("show", epilog=example("pigeonhole models show digits@champion"))(show)
+    models.command("compare", epilog=example("pigeonhole models compare digits:1 digits:2"))(compare)
+    models.command("promote", epilog=example("pigeonhole models promote digits:2"))(promote)
+    models.command("rm", epilog=example("pigeonhole models rm digits:1"))(remove)
+    app.add_typer(models, name="models")
+
+
+def register(
+    run_ref: Annotated[
+        str, typer.Argument(metavar="RUN|FILE.onnx", help="A run (or latest), or an ONNX file made elsewhere.")
+    ],
+    name: Annotated[str, typer.Option("--as", help="The model's name in the registry.")],
+    min_accuracy: Annotated[
+        float | None, typer.Option(help="Refuse a run whose accuracy is below this.", min=0, max=1)
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="For an ONNX file: its class names, separated by commas.")] = None,
+    samples: Annotated[
+        str | None, typer.Option(help="For an ONNX file: a dataset whose images show what it expects.")
+    ] = None,
+    json: Json = False,
+    workspace: WorkspaceFolder = None,
+) -> None:
+    """Export an evaluated run to a bundle, verify it, and give it a version in the registry."""
+    from pigeonhole.workflows import register as workflow
+
+    if run_ref.endswith(".onnx"):
+        version = workflow.register_onnx(
+            Path(run_ref),
+            name=name,
+            labels=labels.split(",") if labels else None,
+            samples=samples,
+            workspace=workspace,
+        )
+    else:
+        version = workflow.register(run_ref, name=name, min_accuracy=min_accuracy, workspace=workspace)
+    facts = version.to_dict()
+    if json:
+        print_json(facts)
+    else:
+        print_facts(f"model {facts['ref']}", _facts(facts))
+    alias = facts["aliases"][0] if facts["aliases"] else facts["version"]
+    joint = "@" if facts["aliases"] else ":"
+    suggest(f"pigeonhole deploy {name}{joint}{alias} --endpoint {name} --port 8080")
+
+
+def _facts(facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "aliases": ", ".join(facts["aliases"]) or None,
+        "run": facts["run_id"],
+        "dataset": facts["dataset"],
+        "accuracy": _accuracy(facts["metrics"]),
+        "verified on": f"{facts['metrics']['verified_images']:,} images" if facts["metrics"] else None,
+        "size": size(facts["size_bytes"]),
+        "bundle": facts["folder"],
+        "MLflow": f"models:/{facts['name']}/{facts['version']}",
+    }
+
+
+def _accuracy(metrics: dict[str, Any]) -> str | None:
+    return f"{percent(metrics['accuracy'])} ({metrics['split']})" if metrics else None
+
+
+def list_(json: Json = False, workspace: WorkspaceFolder = None) -> None:
+    """List the registered models and their versions."""
+    from pigeonhole.workflows.registry import list_models as run
+
+    rows = [version.to_dict() for version in run(workspace=workspace)]
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ["model", "aliases", "accuracy", "run", "dataset", "size", "made"],
+        [
+            [
+                row["ref"],
+                ", ".join(row["aliases"]),
+                _accuracy(row["metrics"]),
+                row["run_id"],
+                row["dataset"],
+                size(row["size_bytes"]),
+                row["created_at"][:16].replace("T", " "),
+            ]
+            for row in rows
+        ],
+        "no models yet; begin with: pigeonhole register RUN --as NAME",
+    )
+
+
+def show(ref: ModelRef, json: Json = False, workspace: WorkspaceFolder = None) -> None:
+    """Show a model version."""
+    from pigeonhole.workflows.registry import model
+
+    facts = model(ref, workspace=workspace).to_dict()
+    if json:
+        print_json(facts)
+    else:
+        print_facts(f"model {facts['ref']}", _facts(facts))
+
+
+def compare(
+    refs: Annotated[list[str], typer.Argument(metavar="MODEL MODEL…", help="Two model versions or more.")],
+    json: Json = False,
+    workspace: WorkspaceFolder = None,
+) -> None:
+    """Put model versions side by side, through the runs they came from."""
+    from pigeonhole.cli.training import print_comparison
+    from pigeonhole.workflows.registry import compare as run
+
+    comparison = run(refs, workspace=workspace).to_dict()
+    if json:
+        print_json(comparison)
+    else:
+        print_comparison(comparison["runs"])
+
+
+def promote(
+    ref: ModelRef,
+    alias: Annotated[str, typer.Option(help="The alias to move to this version.")] = "champion",
+    json: Json = False,
+    workspace: WorkspaceFolder = None,
+) -> None:
+    """Move the alias champion (or another) to a model version."""
+    from pigeonhole.workflows.registry import promote as run
+
+    facts = run(ref, alias=alias, workspace=workspace).to_dict()
+    if json:
+        print_json(facts)
+    else:
+        print_text(f"{facts['name']}@{alias} is now version {facts['version']}")
+    suggest(f"pigeonhole deploy {facts['name']}@{alias} --endpoint {facts['name']} --port 8080")
+
+
+def remove(ref: ModelRef, json: Json = False, workspace: WorkspaceFolder = None) -> None:
+    """Remove a model version; refused while an endpoint serves it."""
+    from pigeonhole.workflows.registry import remove as run
+
+    removed = run(ref, workspace=workspace)
+    if json:
+        print_json({"removed": removed})
+    else:
+        print_text(f"removed {removed}")

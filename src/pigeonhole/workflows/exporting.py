@@ -1,0 +1,70 @@
+"""A finished run's model as a verified bundle in its run folder; made once, found again."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pigeonhole import bundle, data, evaluation, export, models, tracking
+from pigeonhole.core.errors import GateError
+from pigeonhole.core.seeds import derive
+
+VERIFICATION_IMAGES = 1000
+
+
+def export_run(run: tracking.Run, source: data.Dataset, trained: models.Trained | None = None) -> bundle.Bundle:
+    """The run's bundle, exported and verified if there is none yet.
+
+    Args:
+        run: open for writing; the trained model's probabilities are in it.
+        source: the dataset it was trained on.
+        trained: the model, if it is in memory; `None` loads it from the run.
+
+    Raises:
+        GateError: the exported model does not give the trained model's probabilities; no bundle is left.
+    """
+    if (run.bundle / "manifest.json").is_file():
+        return bundle.load(run.bundle)
+    if trained is None:
+        if run.record["spec"]["kind"] == "estimator":
+            raise GateError(
+                f"run {run.id} has no bundle: its training did not end", "a finished run", f"run again: {run.command()}"
+            )
+        trained = models.load(run.training)
+    rows = run.load_array("verification_rows")
+    images_NHWC = source.images_NHWC[rows]
+    made = export.to_bundle(
+        trained,
+        folder=run.bundle,
+        images_NHWC=images_NHWC,
+        labels_N=source.labels_N[rows],
+        expected_probs_NK=run.load_array("verification_probs"),
+        training_images_NHWC=images_NHWC,
+        calibration=_calibration(run, source),
+        lineage={
+            "run": run.id,
+            "dataset": source.ref,
+            "dataset_sha256": source.sha256,
+            "model": run.record["model"],
+            "seed": run.record["seed"],
+        },
+    )
+    latency_ms = made.lineage["performance"]["us_per_image_batch_1"] / 1000
+    run.add_metrics({"bundle_size_bytes": made.size_bytes, "verified_images": len(rows), "latency_ms": latency_ms})
+    return made
+
+
+def verification_rows(source: data.Dataset, seed: int) -> npt.NDArray[np.int64]:
+    """1,000 rows of training and validation images (all, if there are fewer), ascending, chosen by the seed."""
+    rows = np.sort(np.concatenate([source.rows("train"), source.rows("validation")]))
+    chosen = np.random.default_rng(derive(seed, "verification")).permutation(len(rows))[:VERIFICATION_IMAGES]
+    verification: npt.NDArray[np.int64] = rows[np.sort(chosen)]
+    return verification
+
+
+def _calibration(run: tracking.Run, source: data.Dataset) -> dict[str, float]:
+    """A temperature fitted on validation; none where there is no validation split."""
+    validation = source.validation
+    if not len(validation):
+        return {}
+    return {"temperature": evaluation.fit_temperature(validation.labels_N, run.load_array("validation_probs"))}

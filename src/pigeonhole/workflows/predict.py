@@ -1,0 +1,83 @@
+"""`predict`: image files in, labels out, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pigeonhole import bundle, images
+from pigeonhole.core.errors import DataError, listing
+from pigeonhole.core.workspace import Workspace
+from pigeonhole.workflows.bundles import find_bundle
+
+
+@dataclass(frozen=True)
+class FilePrediction:
+    """What the model says about one image file."""
+
+    file: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prediction as JSON-ready values."""
+        return asdict(self)
+
+
+def predict(
+    model: str | Path,
+    files: Sequence[str | Path],
+    *,
+    invert: bool = False,
+    workspace: Workspace | str | Path | None = None,
+) -> list[FilePrediction]:
+    """What a model says about image files of any size, colour and orientation.
+
+    Args:
+        model: a registered model, or the folder of a bundle.
+        files: image files.
+        invert: swap dark and light first.
+        workspace: where the model is registered; not looked for where `model` is a folder.
+
+    Raises:
+        DataError: files that are no images; all are named.
+    """
+    loaded = find_bundle(model, workspace)
+    prepared = _prepared(loaded, [Path(file) for file in files], invert)
+    images_NHWC = images.stack([item.image_HWC for item in prepared])
+    probs_NK = loaded.predict(images_NHWC).probs_NK
+    return [
+        FilePrediction(
+            str(file),
+            label,
+            float(probs_K.max()),
+            dict(zip(loaded.class_names, map(float, probs_K), strict=True)),
+            tuple(item.warnings),
+        )
+        for file, item, label, probs_K in zip(files, prepared, loaded.labels(probs_NK), probs_NK, strict=True)
+    ]
+
+
+def _prepared(loaded: bundle.Bundle, files: list[Path], invert: bool) -> list[images.Prepared]:
+    prepared, problems = [], []
+    for file in files:
+        try:
+            prepared.append(
+                images.prepare(_bytes(file), loaded.shape_HWC, invert=invert, reference=loaded.normal, source=str(file))
+            )
+        except DataError as error:
+            problems.append(error.received)
+    if problems:
+        raise DataError(listing(problems), "image files (PNG, JPEG, …)", "leave those out, or correct their paths")
+    return prepared
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror}", "a readable image file", "check the path") from error

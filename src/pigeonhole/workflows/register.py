@@ -1,0 +1,114 @@
+"""`register`: an evaluated Run in, a Model version out. The gates to the registry live here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pigeonhole import data, export, tracking
+from pigeonhole.core.errors import GateError, NotFoundError, UsageError
+from pigeonhole.core.files import staged_folder
+from pigeonhole.core.workspace import Workspace, check_name
+from pigeonhole.workflows.evaluate import Report, read_report
+from pigeonhole.workflows.exporting import export_run, verification_rows
+from pigeonhole.workflows.runs import find_run
+
+WorkspaceLike = Workspace | str | Path | None
+
+
+def register(
+    run: str, *, name: str, min_accuracy: float | None = None, workspace: WorkspaceLike = None
+) -> tracking.ModelVersion:
+    """A registered version of an evaluated run, as a bundle verified against the trained model.
+
+    Args:
+        run: the run's id, its unique beginning, or `latest`.
+        name: the model's name; its first version becomes `champion`, later ones `challenger`.
+        min_accuracy: the least accuracy, 0 to 1, on the split that `evaluate` scored; `None` asks for none.
+        workspace: where the run is and the registry.
+
+    Raises:
+        NotFoundError: there is no such run.
+        GateError: the run was not evaluated, is below `min_accuracy`, or its export did not verify.
+    """
+    check_name(name, "model")
+    space = Workspace.find(workspace)
+    found = find_run(space, run)
+    report = _require_evaluation(found, space)
+    _require_accuracy(report, min_accuracy)
+    with tracking.Runs(space).write(found.id) as writing:
+        export_run(writing, data.open_dataset(space, writing.record["dataset"]))
+        metrics = {
+            "split": report.split,
+            "accuracy": report.accuracy.value,
+            "accuracy_low": report.accuracy.low,
+            "accuracy_high": report.accuracy.high,
+            "n": report.n,
+            "verified_images": writing.metrics["verified_images"],
+        }
+        return tracking.register(space, writing.bundle, name=name, run_id=writing.id, metrics=metrics)
+
+
+def register_onnx(
+    file: str | Path,
+    *,
+    name: str,
+    labels: Sequence[str] | None,
+    samples: str | None,
+    workspace: WorkspaceLike = None,
+) -> tracking.ModelVersion:
+    """A registered version of an ONNX file made elsewhere.
+
+    Args:
+        file: the ONNX file; its first input takes a batch of images, its first suitable output gives probabilities.
+        name: the model's name.
+        labels: the class names, in the order of the model's outputs; `None` takes the dataset's.
+        samples: a dataset whose training and validation images show what the model expects.
+        workspace: where the dataset is and the registry.
+
+    Raises:
+        UsageError: no samples.
+        DataError: the file is no ONNX model, or does not fit the labels or the samples.
+    """
+    check_name(name, "model")
+    if samples is None:
+        raise UsageError(
+            f"{file} without sample images",
+            "a dataset whose images the model was made for",
+            "add --samples DATASET (pigeonhole data list)",
+        )
+    if not Path(file).is_file():
+        raise NotFoundError(f"no file {file}", "an ONNX file", "check the path")
+    space = Workspace.find(workspace)
+    source = data.open_dataset(space, samples)
+    rows = verification_rows(source, seed=0)
+    with staged_folder(space.folder("imports")) as staged:
+        export.import_onnx(
+            Path(file),
+            labels=tuple(labels) if labels else source.class_names,
+            sample_images_NHWC=source.images_NHWC[rows],
+            sample_labels_N=source.labels_N[rows],
+            folder=staged / "bundle",
+            lineage={"file": Path(file).name, "samples": source.ref, "samples_sha256": source.sha256},
+        )
+        return tracking.register(space, staged / "bundle", name=name)
+
+
+def _require_evaluation(run: tracking.Run, space: Workspace) -> Report:
+    if not run.finished:
+        raise GateError(f"run {run.id} is {run.status}", "a finished, evaluated run", f"run again: {run.command()}")
+    try:
+        return read_report(run.id, workspace=space)
+    except NotFoundError as error:
+        raise GateError(
+            f"run {run.id} was not evaluated", "an evaluated run", f"pigeonhole evaluate {run.id}"
+        ) from error
+
+
+def _require_accuracy(report: Report, least: float | None) -> None:
+    if least is not None and report.accuracy.value < least:
+        raise GateError(
+            f"run {report.run_id} has {report.accuracy.value:.2%} {report.split} accuracy",
+            f"at least {least:.2%}",
+            "train a better model, or lower --min-accuracy",
+        )

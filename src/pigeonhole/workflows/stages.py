@@ -1,0 +1,250 @@
+"""The stages of a pipeline: for each verb, its options, what it starts from, and whether an old result still stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+from typing_extensions import override
+
+from pigeonhole.core.errors import NotFoundError
+from pigeonhole.core.files import tree_stamp
+from pigeonhole.core.spec import Spec
+from pigeonhole.core.workspace import Workspace
+from pigeonhole.workflows import datasets, deploy, endpoints, evaluate, ingest, monitor, register, registry, runs, train
+from pigeonhole.workflows.train import TrainingView
+
+Facts = dict[str, Any]
+Artifacts = dict[str, str]
+
+
+class Stage(Spec):
+    """One stage: options from the recipe, artifacts (by kind) from the stages before.
+
+    A stage that needs an artifact has an option of the same name, which goes before what was handed on.
+    """
+
+    verb: ClassVar[str]
+    needs: ClassVar[str | None] = None
+    makes: ClassVar[str | None] = None
+
+    def inputs(self, artifacts: Artifacts) -> list[str]:
+        """What it starts from, as names of immutable artifacts; part of the stage's key."""
+        return [self.given(artifacts)]
+
+    def given(self, artifacts: Artifacts) -> str:
+        """The artifact it needs: the one its option names, else the one handed on."""
+        kind = str(self.needs)
+        return getattr(self, kind) or artifacts[kind]
+
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        """Does the work and returns the verb's result; `view` watches a training."""
+        raise TypeError(f"{self.verb} does no work: {space}, {artifacts}, {view}")
+
+    def artifact(self, facts: Facts) -> str | None:
+        """The name under which the result is found again; `None` for a reading that is taken anew each time."""
+        return self.describe(facts)
+
+    def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
+        """The old result if it still stands, else `None`."""
+        del space, artifact, artifacts
+        return None
+
+    def describe(self, facts: Facts) -> str:
+        """The result in a few words."""
+        raise TypeError(f"{self.verb} has no result: {facts}")
+
+
+class IngestStage(Stage):
+    """`ingest: {source, name, …}`."""
+
+    verb = "ingest"
+    makes = "dataset"
+    source: str
+    name: str
+    test: float | None = Field(None, ge=0, le=0.9)
+    validation: float = Field(0.1, ge=0, le=0.9)
+    seed: int = Field(0, ge=0)
+    groups: tuple[str, ...] | None = None
+    group_by: str | None = None
+    label: str | None = None
+    classes: tuple[str, ...] | None = None
+    shape: tuple[int, int, int] | None = None
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _one_or_several(cls, groups: Any) -> Any:
+        return (groups,) if isinstance(groups, str) else groups
+
+    @override
+    def inputs(self, artifacts: Artifacts) -> list[str]:
+        return [tree_stamp(Path(path)) for path in (self.source, *(self.groups or ())) if Path(path).exists()]
+
+    @override
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        options = self.model_dump(exclude={"source"})
+        return ingest.ingest(self.source, workspace=space, **options).to_dict()
+
+    @override
+    def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
+        return _still(lambda: datasets.dataset(artifact, workspace=space).to_dict())
+
+    @override
+    def describe(self, facts: Facts) -> str:
+        return str(facts["dataset"])
+
+
+class TrainStage(Stage):
+    """`train: {dataset, model, set, seed}`."""
+
+    verb = "train"
+    needs = "dataset"
+    makes = "run"
+    dataset: str | None = None
+    model: str = "cnn"
+    set: dict[str, Any] = Field(default_factory=dict)
+    seed: int = Field(0, ge=0)
+
+    @override
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        return train.train(
+            self.given(artifacts), model=self.model, settings=self.set, seed=self.seed, workspace=space, view=view
+        ).to_dict()
+
+    @override
+    def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
+        return _still(lambda: runs.run(artifact, workspace=space).to_dict())
+
+    @override
+    def describe(self, facts: Facts) -> str:
+        return str(facts["run_id"])
+
+
+class EvaluateStage(Stage):
+    """`evaluate: {run}`."""
+
+    verb = "evaluate"
+    needs = "run"
+    makes = "run"
+    run: str | None = None
+
+    @override
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        return evaluate.evaluate(self.given(artifacts), workspace=space).to_dict()
+
+    @override
+    def artifact(self, facts: Facts) -> str:
+        return str(facts["run_id"])
+
+    @override
+    def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
+        return _still(lambda: evaluate.read_report(artifact, workspace=space).to_dict())
+
+    @override
+    def describe(self, facts: Facts) -> str:
+        return f"{facts['accuracy']['value']:.2%} {facts['split']} accuracy"
+
+
+class RegisterStage(Stage):
+    """`register: {run, as, min_accuracy}`."""
+
+    verb = "register"
+    needs = "run"
+    makes = "model"
+    run: str | None = None
+    name: str = Field(alias="as")
+    min_accuracy: float | None = Field(None, ge=0, le=1)
+
+    @override
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        return register.register(
+            self.given(artifacts), name=self.name, min_accuracy=self.min_accuracy, workspace=space
+        ).to_dict()
+
+    @override
+    def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
+        return _still(lambda: registry.model(artifact, workspace=space).to_dict())
+
+    @override
+    def describe(self, facts: Facts) -> str:
+        return str(facts["ref"])
+
+
+class DeployStage(Stage):
+    """`deploy: {model, endpoint, port, host, cpu, memory, deployment}`."""
+
+    verb = "deploy"
+    needs = "model"
+    makes = "endpoint"
+    model: str | None = None
+    endpoint: str
+    port: int = Field(8080, ge=1, le=65535)
+    host: str = "127.0.0.1"
+    cpu: float = Field(1.0, gt=0)
+    memory: float = Field(1.0, gt=0)
+    deployment: str = "blue"
+
+    @override
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        status = deploy.deploy(
+            self.given(artifacts),
+            endpoint=self.endpoint,
+            host=self.host,
+            port=self.port,
+            cpu=self.cpu,
+            memory_gib=self.memory,
+            deployment=self.deployment,
+            workspace=space,
+        )
+        deploy.require_healthy(status)
+        return status.to_dict()
+
+    @override
+    def artifact(self, facts: Facts) -> str:
+        return str(facts["name"])
+
+    @override
+    def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
+        facts = _still(lambda: endpoints.endpoint(artifact, workspace=space).to_dict())
+        model = self.given(artifacts)
+        serving = facts is not None and any(item["model"] == model for item in facts["deployments"])
+        return facts if facts and serving and facts["state"] == "Healthy" else None
+
+    @override
+    def describe(self, facts: Facts) -> str:
+        return f"{facts['name']} {facts['state']} at {facts['url']}"
+
+
+class MonitorStage(Stage):
+    """`monitor: {endpoint, window}`; a reading, taken anew each time."""
+
+    verb = "monitor"
+    needs = "endpoint"
+    endpoint: str | None = None
+    window: str = "all"
+
+    @override
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        return monitor.monitor(self.given(artifacts), window=self.window, workspace=space).to_dict()
+
+    @override
+    def artifact(self, facts: Facts) -> None:
+        del facts
+
+    @override
+    def describe(self, facts: Facts) -> str:
+        return f"{facts['requests']:,} requests so far"
+
+
+STAGES: dict[str, type[Stage]] = {
+    stage.verb: stage for stage in (IngestStage, TrainStage, EvaluateStage, RegisterStage, DeployStage, MonitorStage)
+}
+
+
+def _still(find: Callable[[], Facts]) -> Facts | None:
+    try:
+        return find()
+    except NotFoundError:
+        return None

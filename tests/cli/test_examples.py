@@ -1,0 +1,120 @@
+"""Every example in every help text, run for real, in the order in which a user would come to it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import free_port, run_pigeonhole
+from .test_help import ALL
+
+ROOT = Path(__file__).parents[2]
+
+# The story: commands by name. A line that begins with `pigeonhole` sets the scene for the examples after it.
+STORY = [
+    "doctor",
+    "status",
+    "ingest",
+    "pigeonhole ingest mnist-5k --name digits --seed 1",
+    "data list",
+    "data show",
+    "data diff",
+    "data export",
+    "data rm",
+    "train",
+    "evaluate",
+    "pigeonhole train digits --model logistic-regression",
+    "pigeonhole evaluate latest",
+    "runs list",
+    "runs show",
+    "runs compare",
+    "register",
+    "pigeonhole register latest~1 --as digits",
+    "models list",
+    "models show",
+    "models compare",
+    "models promote",
+    "lineage",
+    "predict",
+    "serve",
+    "deploy",
+    "monitor",
+    "endpoints list",
+    "endpoints show",
+    "endpoints logs",
+    "endpoints stop",
+    "models rm",
+    "runs rm",
+    "pipeline",
+    "pigeonhole endpoints stop digits",
+]
+
+
+def examples(name: str) -> list[str]:
+    epilog: str = ALL[name].epilog
+    return [line.removeprefix("Example: ") for line in epilog.splitlines() if line.startswith("Example: ")]
+
+
+def test_the_story_tells_every_command() -> None:
+    assert sorted(name for name in STORY if name in ALL) == sorted(ALL)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A folder with the recipes, whose endpoints are stopped at the end."""
+    (tmp_path / "recipes").mkdir()
+    for recipe in (ROOT / "recipes").glob("*.yml"):
+        text = recipe.read_text(encoding="utf-8")
+        (tmp_path / "recipes" / recipe.name).write_text(text.replace("8080", str(free_port())), encoding="utf-8")
+    yield tmp_path
+    run_pigeonhole("endpoints", "stop", "digits", cwd=tmp_path)
+
+
+def test_every_example_runs(place: Path) -> None:
+    for step in STORY:
+        for line in examples(step) if step in ALL else [step]:
+            words = [str(free_port()) if word in {"8080", "8081"} else word for word in shlex.split(line)[1:]]
+            if step == "predict":
+                run_pigeonhole(
+                    "data", "export", "digits", "--to", "pictures", "--format", "folder", "--split", "test", cwd=place
+                )
+                shutil.copy(next((place / "pictures").rglob("7/*.png")), place / "seven.png")
+            if step == "serve":
+                _serves(words, place)
+                continue
+            done = run_pigeonhole(*words, cwd=place)
+            assert done.returncode == 0, f"{line}\n{done.stderr}"
+            assert done.stdout.strip(), line
+
+
+def _serves(words: list[str], place: Path) -> None:
+    """A server in the foreground: answers, and leaves at Ctrl-C."""
+    port = int(words[words.index("--port") + 1])
+    with subprocess.Popen([sys.executable, "-m", "pigeonhole.cli.main", *words], cwd=place) as server:
+        try:
+            _wait_until_ready(port, server)
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=30) in {0, 130}
+
+
+def _wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(OSError):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/v2/health/ready")
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.05)
+    pytest.fail("the server did not become ready")

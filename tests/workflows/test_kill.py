@@ -1,0 +1,89 @@
+"""SIGKILL from outside at random times: the same line again goes on, to the weights of a run never killed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import pigeonhole as ph
+from pigeonhole.core.workspace import Workspace
+
+EPOCHS = 4
+LINE = ["train", "digits", "--model", "cnn", "--set", f"epochs={EPOCHS}", "--set", "batch_size=32", "--seed", "3"]
+
+
+def start(space: Workspace) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pigeonhole.cli.main", *LINE, "--workspace", str(space.root)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finish(space: Workspace) -> float:
+    """Runs the line to its end and returns how many seconds it took."""
+    begin = time.monotonic()
+    with start(space) as process:
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said.decode()
+    return time.monotonic() - begin
+
+
+def killed(space: Workspace, after_s: float) -> bool:
+    """Runs the line and kills it; False if it was done before."""
+    with start(space) as process:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=after_s)
+        if process.poll() is not None:
+            assert process.returncode == 0
+            return False
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    return True
+
+
+def weights(space: Workspace) -> str:
+    """The hash of the newest run's weights."""
+    folder = Path(ph.list_runs(workspace=space)[0].folder)
+    return hashlib.sha256((folder / "training" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def check_resumes(folder: Path, kills: int) -> None:
+    space = Workspace(folder / ".pigeonhole")
+    ph.ingest("mnist-5k", name="digits", workspace=space)
+    duration = finish(space)
+    undisturbed = weights(space)
+    dice = random.Random(20)
+    done = 0
+    while done < kills:
+        while done < kills and killed(space, dice.uniform(0.3, duration)):
+            done += 1
+        finish_if_unfinished(space)
+        newest = ph.list_runs(workspace=space)[0]
+        assert weights(space) == undisturbed
+        assert newest.metrics["epochs"] == EPOCHS
+    assert {run.status for run in ph.list_runs(workspace=space)} == {"Completed"}
+
+
+def finish_if_unfinished(space: Workspace) -> None:
+    if ph.list_runs(workspace=space)[0].status != "Completed":
+        finish(space)
+
+
+def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path: Path) -> None:
+    check_resumes(tmp_path, kills=2)
+
+
+@pytest.mark.full
+def test_a_training_killed_twenty_times_ends_with_the_same_weights(tmp_path: Path) -> None:
+    check_resumes(tmp_path, kills=20)

@@ -1,0 +1,204 @@
+"""The loop on real images: what each stage hands on, and what its gates refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pigeonhole as ph
+from pigeonhole.core.errors import ConflictError, GateError, NotFoundError, UsageError
+from pigeonhole.core.workspace import Workspace
+
+from .conftest import Walked
+
+
+def test_evaluation_is_honest_and_complete(walked: Walked) -> None:
+    run = ph.run(walked.network, workspace=walked.space)
+    figures = run.evaluation
+    assert figures is not None
+    assert figures["split"] == "test"
+    assert figures["n"] == 500
+    assert figures["accuracy"]["low"] < figures["accuracy"]["value"] < figures["accuracy"]["high"]
+    assert figures["accuracy"]["value"] > 0.9
+    assert {"auc_weighted", "log_loss", "calibration_error", "f1", "precision", "recall", "by_class", "confusion_matrix"} <= set(
+        figures
+    )
+    assert np.sum(figures["confusion_matrix"]["data"]["matrix"]) == 500
+    assert all(Path(picture).is_file() for picture in figures["pictures"])
+
+
+def test_training_reports_validation_and_never_test(walked: Walked) -> None:
+    assert "validation_accuracy" in ph.run(walked.network, workspace=walked.space).metrics
+    run = ph.train("digits", model="logistic-regression", seed=5, workspace=walked.space)
+    assert not any("test" in name for name in run.metrics)
+
+
+def test_each_look_at_the_test_split_is_counted(space: Workspace) -> None:
+    dataset = ph.ingest("mnist-5k", name="digits", workspace=space).dataset
+    run = ph.train("digits", model="logistic-regression", workspace=space).run_id
+    assert dataset.test_looks() == []
+    assert ph.evaluate(run, workspace=space).test_looks == 1
+    assert ph.evaluate(run, workspace=space).test_looks == 2
+    assert dataset.test_looks()[0]["looker"] == run
+
+
+def test_without_a_test_split_every_figure_says_validation(space: Workspace) -> None:
+    ph.ingest("mnist-5k", name="digits", test=0, workspace=space)
+    run = ph.train("digits", model="logistic-regression", workspace=space).run_id
+    report = ph.evaluate(run, workspace=space)
+    assert report.split == "validation"
+    assert not any(name.startswith("test_") for name in ph.run(run, workspace=space).metrics)
+    model = ph.register(run, name="digits", workspace=space)
+    assert model.metrics["split"] == "validation"
+
+
+def test_no_run_folder_holds_a_pickle(walked: Walked) -> None:
+    names = {path.suffix for path in walked.space.folder("runs").rglob("*") if path.is_file()}
+    assert not names & {".pkl", ".pickle", ".pt", ".pth", ".joblib", ".bin"}
+    for path in walked.space.folder("runs").rglob("*.npy"):
+        np.load(path, allow_pickle=False)
+
+
+def test_an_unevaluated_run_is_not_registered(space: Workspace) -> None:
+    ph.ingest("mnist-5k", name="digits", workspace=space)
+    run = ph.train("digits", model="logistic-regression", workspace=space).run_id
+    with pytest.raises(GateError, match="not evaluated"):
+        ph.register(run, name="digits", workspace=space)
+    assert ph.list_models(workspace=space) == []
+
+
+def test_a_run_below_the_least_accuracy_is_not_registered(walked: Walked) -> None:
+    with pytest.raises(GateError, match=r"at least 99\.99%"):
+        ph.register(walked.estimator, name="strict", min_accuracy=0.9999, workspace=walked.space)
+    assert "strict" not in {model.name for model in ph.list_models(workspace=walked.space)}
+
+
+def test_an_export_that_differs_is_not_registered(space: Workspace) -> None:
+    ph.ingest("mnist-5k", name="digits", workspace=space)
+    run = ph.train("digits", model="cnn", settings={"epochs": 1}, workspace=space)
+    ph.evaluate(run.run_id, workspace=space)
+    kept = Path(run.folder) / "arrays" / "verification_probs.npy"
+    probs_NK = np.load(kept)
+    np.save(kept, np.roll(probs_NK, 1, axis=1))
+    with pytest.raises(GateError):
+        ph.register(run.run_id, name="digits", workspace=space)
+    assert not (Path(run.folder) / "bundle").exists()
+    assert ph.list_models(workspace=space) == []
+
+
+def test_the_first_version_is_champion_and_the_next_challenger(walked: Walked) -> None:
+    first = ph.register(walked.estimator, name="aliases", workspace=walked.space)
+    second = ph.register(walked.network, name="aliases", workspace=walked.space)
+    assert (first.aliases, second.aliases) == (("champion",), ("challenger",))
+    ph.promote(second.ref, workspace=walked.space)
+    assert ph.model("aliases@champion", workspace=walked.space).ref == second.ref
+
+
+def test_runs_are_compared_on_the_same_images(walked: Walked) -> None:
+    rows = ph.compare_runs([walked.network, walked.estimator], workspace=walked.space).runs
+    assert rows[0]["p"] is None
+    assert 0 <= rows[1]["p"] <= 1
+    for row in rows:
+        assert row["seconds"] > 0
+        assert row["parameters"] > 0
+        assert row["peak_memory_bytes"] > 0
+        assert row["bundle_size_bytes"] > 0
+        assert row["latency_ms"] > 0
+
+
+def test_comparing_needs_two_runs(walked: Walked) -> None:
+    with pytest.raises(UsageError):
+        ph.compare_runs([walked.network], workspace=walked.space)
+
+
+def test_a_finished_run_is_not_trained_twice_but_anew(walked: Walked) -> None:
+    again = ph.train("digits", model="logistic-regression", workspace=walked.space)
+    assert again.run_id != walked.estimator
+
+
+def test_a_run_starts_from_anothers_checkpoint_and_says_so(walked: Walked) -> None:
+    run = ph.train(
+        "digits", model="cnn", settings={"epochs": 3}, resume_from=f"{walked.network}:1", workspace=walked.space
+    )
+    assert run.parent == f"{walked.network}:1"
+    steps = ph.lineage(run.run_id, workspace=walked.space)
+    assert [step.name for step in steps if step.kind == "run"] == [run.run_id, walked.network]
+
+
+def test_lineage_walks_from_the_model_to_the_source(walked: Walked) -> None:
+    steps = ph.lineage("digits@champion", workspace=walked.space)
+    assert [step.kind for step in steps] == ["model", "bundle", "run", "dataset", "source"]
+    assert steps[3].name == "digits:1"
+
+
+def test_what_is_needed_is_not_removed(walked: Walked) -> None:
+    with pytest.raises(ConflictError):
+        ph.remove_dataset("digits:1", workspace=walked.space)
+    with pytest.raises(ConflictError, match="digits:1"):
+        ph.remove_run(walked.network, workspace=walked.space)
+
+
+def test_a_run_that_nothing_needs_is_removed(walked: Walked) -> None:
+    run = ph.train("digits", model="logistic-regression", seed=9, workspace=walked.space).run_id
+    ph.remove_run(run, workspace=walked.space)
+    with pytest.raises(NotFoundError):
+        ph.run(run, workspace=walked.space)
+
+
+def test_files_are_predicted_without_a_server(walked: Walked, tmp_path: Path) -> None:
+    ph.export_dataset("digits", to=tmp_path / "out", format="folder", split="validation", workspace=walked.space)
+    files = sorted((tmp_path / "out").rglob("*.png"))[::25]
+    found = ph.predict("digits@champion", files, workspace=walked.space)
+    right = [item.label == Path(item.file).parent.name for item in found]
+    assert np.mean(right) > 0.8
+    assert all(abs(sum(item.probabilities.values()) - 1) < 1e-4 for item in found)
+
+
+def test_an_onnx_file_from_elsewhere_is_registered(walked: Walked, tmp_path: Path) -> None:
+    bundle = ph.model("digits:1", workspace=walked.space).folder
+    file = tmp_path / "elsewhere.onnx"
+    file.write_bytes((bundle / "model.onnx").read_bytes())
+    model = ph.register_onnx(file, name="elsewhere", labels=None, samples="digits", workspace=walked.space)
+    assert model.aliases == ("champion",)
+    assert model.run_id is None
+    images = ph.dataset("digits", workspace=walked.space).validation.images_NHWC[:50]
+    from pigeonhole import bundle as room
+
+    np.testing.assert_allclose(
+        room.load(model.folder).predict(images).probs_NK, room.load(bundle).predict(images).probs_NK, atol=1e-5
+    )
+
+
+def test_status_says_what_comes_next(space: Workspace) -> None:
+    assert "ingest" in ph.status(workspace=space).next
+    ph.ingest("mnist-5k", name="digits", workspace=space)
+    assert "train digits:1" in ph.status(workspace=space).next
+    run = ph.train("digits", model="logistic-regression", workspace=space).run_id
+    assert f"evaluate {run}" in ph.status(workspace=space).next
+    ph.evaluate(run, workspace=space)
+    assert f"register {run}" in ph.status(workspace=space).next
+    ph.register(run, name="digits", workspace=space)
+    assert "deploy digits:1" in ph.status(workspace=space).next
+
+
+def test_results_are_json(walked: Walked) -> None:
+    for result in (
+        ph.run(walked.network, workspace=walked.space),
+        ph.model("digits:1", workspace=walked.space),
+        ph.dataset("digits", workspace=walked.space),
+        ph.status(workspace=walked.space),
+        ph.compare_runs([walked.network, walked.estimator], workspace=walked.space),
+        ph.doctor(),
+    ):
+        json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_the_line_that_makes_a_run_again_makes_the_same_weights(walked: Walked) -> None:
+    run = ph.run(walked.network, workspace=walked.space)
+    assert run.command() == "pigeonhole train digits:1 --model cnn --seed 0 --set epochs=2"
+    again = ph.train("digits:1", model="cnn", settings={"epochs": 2}, seed=0, workspace=walked.space)
+    names = [Path(item.folder) / "training" / "model.safetensors" for item in (run, again)]
+    assert names[0].read_bytes() == names[1].read_bytes()
