@@ -19,6 +19,7 @@ from pigeonhole.data.reading import SPLITS
 FILE = "index.parquet"
 FORMAT_VERSION = 1
 DIGEST_BYTES = 32
+_NUMBER_COLUMNS = {"id": "int64", "label": "int32"}
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,14 @@ def read_column(folder: Path, name: str) -> NDArray[Any] | list[str | None]:
     # `parquet.read_table` would import pandas too.
     with parquet.ParquetFile(folder / FILE) as file:
         column = file.read(columns=[name]).column(name)
-    if name in {"id", "label"}:
-        numbers: NDArray[Any] = column.to_numpy()
-        return numbers
+    kind = _NUMBER_COLUMNS.get(name)
+    if kind is not None:
+        return np.concatenate([np.empty(0, kind), *(_values(chunk, kind) for chunk in column.chunks)])
     texts: list[str | None] = column.to_pylist()
     return texts
+
+
+def _values(chunk: Any, kind: str) -> NDArray[Any]:
+    # Straight from the buffer: `to_numpy` would import pandas.
+    values: NDArray[Any] = np.frombuffer(chunk.buffers()[1], dtype=kind)
+    return values[chunk.offset : chunk.offset + len(chunk)]
