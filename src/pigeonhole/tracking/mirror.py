@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pigeonhole.core.files import write_json
+from pigeonhole.core.files import write_bytes, write_json
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.tracking.run import HISTORY, MLFLOW, RECORD, Run
-from pigeonhole.tracking.store import experiment_id, local_path, open_client, require_mlflow
+from pigeonhole.tracking.store import experiment_id, is_local, local_path, open_client, require_mlflow
 
 TAG = "pigeonhole.run_id"
 STATUSES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
@@ -52,7 +52,8 @@ def forget(workspace: Workspace, run: Run) -> None:
 class Mirror:
     """Mirrors one run in the background while it trains; complete after `close`.
 
-    Start it once the training's own packages are imported: importing MLflow beside them would slow both.
+    Start it once the training's own packages are imported: importing MLflow beside them would slow both. As
+    `with Mirror(workspace, run) as mirror, run:` it also mirrors how the run ended when the training failed.
 
     Args:
         workspace: where the run is.
@@ -209,11 +210,15 @@ class _Session:
         self._client.set_terminated(self._id, wanted, _milliseconds(self._run.record["ended_at"]))
 
     def _log_artifacts(self) -> None:
-        there = local_path(self._client.get_run(self._id).info.artifact_uri)
+        uri = self._client.get_run(self._id).info.artifact_uri
         for path in _artifacts(self._run.folder):
-            folder = path.parent.relative_to(self._run.folder)
-            if not _same(path, there / folder / path.name):
-                self._client.log_artifact(self._id, str(path), None if folder == Path() else str(folder))
+            inside = path.relative_to(self._run.folder)
+            if not is_local(uri):
+                self._client.log_artifact(self._id, str(path), None if inside.parent == Path() else str(inside.parent))
+            elif not _same(path, local_path(uri) / inside):
+                # Written by ourselves: MLflow remembers a run's place for as long as the process lives, moved or not.
+                (local_path(uri) / inside).parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(local_path(uri) / inside, path.read_bytes())
 
 
 def _search(client: Any, run: Run) -> list[str]:

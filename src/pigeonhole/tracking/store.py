@@ -87,8 +87,13 @@ def experiment_id(client: Any, workspace: Workspace, name: str) -> str:
     return str(found.experiment_id)
 
 
+def is_local(uri: str) -> bool:
+    """Whether a place of artifacts is a folder of this machine."""
+    return urlparse(uri).scheme in {"", "file"}
+
+
 def local_path(uri: str) -> Path:
-    """The folder that a `file:` URI names."""
+    """The folder that a `file:` URI or a plain path names."""
     return Path(unquote(urlparse(uri).path))
 
 
