@@ -11,8 +11,7 @@ from pathlib import Path
 
 from pigeonhole.core.errors import ConflictError
 
-_LOOKS = 5
-_LOOK_S = 0.01
+_LOOK_S = 0.001
 
 
 @contextlib.contextmanager
@@ -62,12 +61,14 @@ def _lock(descriptor: int, wait: bool) -> None:
     if wait:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return
-    # `is_held` takes the lock for some microseconds to find out; such a look must not refuse a writer.
-    for _ in range(_LOOKS - 1):
+    while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(_LOOK_S)
+            # Somebody who only looks (`is_held`) shares the lock for some microseconds, and must not refuse a writer.
+            # Where the lock can be shared there is no writer, so it will be free at once; else this raises.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         else:
             return
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(_LOOK_S)

@@ -43,8 +43,8 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
 def parse_yaml(text: str, source: str) -> tuple[Any, Lines]:
     """As `read_yaml`, from a text; `source` names it in messages."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+        node, value = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a date that no calendar has
         mark = getattr(error, "problem_mark", None)
         place = f"{source}:{mark.line + 1}" if mark else source
         raise SpecError(
@@ -55,14 +55,17 @@ def parse_yaml(text: str, source: str) -> tuple[Any, Lines]:
     lines: dict[Place, int] = {}
     problems: list[str] = []
     if node is not None:
-        _walk(node, (), lines, problems, source)
+        _walk(node, (), lines, problems, set())
     if problems:
         raise SpecError(f"{source}:\n{listing(problems)}", "each key once in its mapping", "keep one of the two values")
-    return yaml.safe_load(text), lines
+    return value, lines
 
 
-def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[str], source: str) -> None:
+def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], problems: list[str], walked: set[int]) -> None:
     lines.setdefault(place, node.start_mark.line + 1)
+    if id(node) in walked:  # an alias: its lines are known, and one may lead round in a circle
+        return
+    walked.add(id(node))
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
@@ -72,10 +75,10 @@ def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], problems: list
                 problems.append(f"line {line}: the key {key!r} was given before, on line {seen[key]}")
             seen[key] = line
             lines[(*place, key)] = line
-            _walk(value_node, (*place, key), lines, problems, source)
+            _walk(value_node, (*place, key), lines, problems, walked)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*place, index), lines, problems, source)
+            _walk(item, (*place, index), lines, problems, walked)
 
 
 def validate(model: type[SpecT], value: Any, source: str, lines: Lines | None = None) -> SpecT:
