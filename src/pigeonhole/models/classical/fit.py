@@ -5,7 +5,6 @@ Axes: N images, H height, W width, C channels, D = H·W·C pixels, K classes.
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pigeonhole.core.errors import DataError
+from pigeonhole.core.optional import require
 from pigeonhole.core.seeds import derive
 from pigeonhole.models.classical.catalogue import ESTIMATORS
 from pigeonhole.models.spec import ModelSpec
@@ -126,11 +126,16 @@ def _facts(data: TrainingData) -> dict[str, Any]:
     return {
         "device": "cpu",
         "dtype": "fp32",
-        "threads": os.cpu_count(),
+        "threads": _blas_threads(),
         "train_images": len(data.train_labels_N),
         "validation_images": len(data.validation[1]) if data.validation else 0,
         "epochs": 1,
     }
+
+
+def _blas_threads() -> int:
+    pools = require("threadpoolctl", extra="train").threadpool_info()
+    return max((pool["num_threads"] for pool in pools), default=1)
 
 
 def _record(trained: TrainedEstimator, data: TrainingData, trained_s: float) -> dict[str, Any]:
