@@ -20,6 +20,7 @@ Row = dict[str, Any]
 Parameters = Sequence[Any]
 SCHEMA = "pigeonhole"
 BUSY_TIMEOUT_S = 30.0
+_ONE_AT_A_TIME = 7041776
 
 
 class Transaction:
@@ -47,6 +48,7 @@ class _Dialect(Protocol):
     def connect(self) -> Any: ...
     def begin(self, connection: Any) -> None: ...
     def adapt(self, statement: str) -> str: ...
+    def queue(self, transaction: Transaction) -> None: ...
 
 
 class _Sqlite:
@@ -67,6 +69,9 @@ class _Sqlite:
     def adapt(self, statement: str) -> str:
         return statement
 
+    def queue(self, transaction: Transaction) -> None:
+        """Nothing to do: BEGIN IMMEDIATE lets one writer through at a time."""
+
 
 class _Postgres:
     def __init__(self, url: str) -> None:
@@ -77,7 +82,7 @@ class _Postgres:
         connection = self._psycopg.connect(self._url, autocommit=True)
         # Two first users at once would collide on the catalogue; the advisory lock lets one through at a time.
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(7041776)")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ONE_AT_A_TIME,))
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         connection.execute(f"SET search_path TO {SCHEMA}")
         return connection
@@ -92,6 +97,10 @@ class _Postgres:
             .replace(" BLOB", " BYTEA")
             .replace(" REAL", " DOUBLE PRECISION")
         )
+
+    def queue(self, transaction: Transaction) -> None:
+        # `IF NOT EXISTS` looks and makes in two steps, and two first users at once would collide between them.
+        transaction.execute("SELECT pg_advisory_xact_lock(?)", (_ONE_AT_A_TIME,))
 
 
 class Database:
@@ -142,6 +151,7 @@ class Database:
         if self._version(room) == newest:
             return
         with self.transaction() as transaction:
+            self._dialect.queue(transaction)
             transaction.execute(
                 "CREATE TABLE IF NOT EXISTS format_versions (room TEXT PRIMARY KEY, version INTEGER NOT NULL)"
             )
@@ -165,7 +175,9 @@ class Database:
     def create_schema(self, name: str) -> None:
         """Makes a schema for another tool's tables on a PostgreSQL server; SQLite keeps those in files of their own."""
         if self.url.startswith("postgres"):
-            self.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
+            with self.transaction() as transaction:
+                self._dialect.queue(transaction)
+                transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
 
     def close(self) -> None:
         """Ends the connection."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pigeonhole.tracking.mirror import Mirror, sync
+    from pigeonhole.tracking.background import Mirror
+    from pigeonhole.tracking.mirror import sync
     from pigeonhole.tracking.model_version import ModelVersion
     from pigeonhole.tracking.registry import list_versions, promote, register, remove, resolve
     from pigeonhole.tracking.run import Run
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Mirror": "mirror",
+    "Mirror": "background",
     "ModelVersion": "model_version",
     "Run": "run",
     "Runs": "runs",

@@ -9,17 +9,15 @@ import getpass
 import json
 import math
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pigeonhole.core.files import write_bytes, write_json
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.tracking.run import HISTORY, MLFLOW, RECORD, Run
-from pigeonhole.tracking.store import experiment_id, is_local, local_path, open_client, require_mlflow
+from pigeonhole.tracking.store import experiment_id, is_local, local_path, open_client
 
 TAG = "pigeonhole.run_id"
 STATUSES = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
@@ -39,7 +37,7 @@ def sync(workspace: Workspace, run: Run) -> str:
     Raises:
         MissingDependencyError: MLflow is not installed.
     """
-    return _Session(workspace, run).sync()
+    return Session(workspace, run).sync()
 
 
 def forget(workspace: Workspace, run: Run) -> None:
@@ -49,80 +47,13 @@ def forget(workspace: Workspace, run: Run) -> None:
         client.delete_run(found)
 
 
-class Mirror:
-    """Mirrors one run in the background while it trains; complete after `close`.
-
-    Start it once the training's own packages are imported: importing MLflow beside them would slow both. As
-    `with Mirror(workspace, run) as mirror, run:` it also mirrors how the run ended when the training failed.
+class Session:
+    """One run's mirror, with what is known to be there already.
 
     Args:
         workspace: where the run is.
-        run: the run, open for writing.
-
-    Raises:
-        MissingDependencyError: MLflow is not installed.
+        run: the run, open for reading or writing.
     """
-
-    def __init__(self, workspace: Workspace, run: Run) -> None:
-        require_mlflow()
-        self._workspace, self._run = workspace, run
-        self._news = threading.Event()
-        self._closing = False
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._work, name=f"mirror of {run.id}", daemon=True)
-        self._news.set()
-        self._thread.start()
-
-    def poke(self) -> None:
-        """An epoch was appended. Returns at once."""
-        self._news.set()
-
-    def close(self) -> str | None:
-        """Waits until everything is mirrored, artifacts and status included.
-
-        Returns:
-            The run's id in MLflow.
-
-        Raises:
-            Exception: whatever hindered the mirroring; the run folder is whole nevertheless, and `sync` tries again.
-        """
-        self._closing = True
-        self._news.set()
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._run.mlflow_run_id
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.close()
-            return
-        # The training's own error is the news; the mirror is brought up to date when the run goes on.
-        self._closing = True
-        self._news.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        try:
-            session = _Session(self._workspace, self._run)
-            while True:
-                self._news.wait()
-                self._news.clear()
-                closing = self._closing  # read before looking, so that nothing written before closing is missed
-                session.sync()
-                if closing:
-                    return
-        except Exception as error:  # noqa: BLE001 - the edge of a thread; close() raises it to the caller
-            self._error = error
-
-
-class _Session:
-    """One run's mirror, with what is known to be there already."""
 
     def __init__(self, workspace: Workspace, run: Run) -> None:
         self._client = open_client(workspace)
@@ -133,6 +64,7 @@ class _Session:
         self._describe()
 
     def sync(self) -> str:
+        """Writes what is new; the run's id in MLflow."""
         self._log_epochs()
         self._log_status()
         if self._run.status in STATUSES:

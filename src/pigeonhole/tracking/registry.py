@@ -238,7 +238,7 @@ def _from_entry(workspace: Workspace, entry: Any, aliases: tuple[str, ...]) -> M
         name=entry.name,
         version=int(entry.version),
         aliases=aliases,
-        folder=workspace.root / tags["bundle"],  # relative in the tag, so that a moved workspace still serves
+        folder=_folder(workspace, tags["bundle"], entry.source),
         bundle_sha256=tags["bundle_sha256"],
         size_bytes=int(tags["size_bytes"]),
         class_names=tuple(json.loads(tags["class_names"])),
@@ -250,6 +250,12 @@ def _from_entry(workspace: Workspace, entry: Any, aliases: tuple[str, ...]) -> M
         .isoformat(timespec="milliseconds")
         .replace("+00:00", "Z"),
     )
+
+
+def _folder(workspace: Workspace, inside: str, place: str) -> Path:
+    """The bundle, found from the workspace, so that a moved one still serves; or in another one on the same server."""
+    ours = workspace.root / inside
+    return ours if ours.is_dir() else local_path(place)
 
 
 def _pages(search: Any, **arguments: Any) -> list[Any]:

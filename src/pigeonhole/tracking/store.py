@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import logging
 import os
@@ -70,21 +71,30 @@ def open_client(workspace: Workspace) -> Any:
 
 
 def experiment_id(client: Any, workspace: Workspace, name: str) -> str:
-    """The experiment of that name, whose artifacts lie in the workspace; made if absent."""
+    """The experiment of that name whose artifacts lie in this workspace; made if absent.
+
+    Where another workspace on the same server has the name, ours gets the workspace's own mark behind it.
+    """
+    place = (workspace.folder(ARTIFACTS) / name).as_uri()
+    found = _experiment(client, name, place)
+    if found.artifact_location != place:
+        mark = hashlib.sha256(workspace.root.as_uri().encode()).hexdigest()[:6]
+        found = _experiment(client, f"{name}-{mark}", place)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _experiment(client: Any, name: str, place: str) -> Any:
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        place = (workspace.folder(ARTIFACTS) / name).as_uri()
-        try:
-            return str(client.create_experiment(name, artifact_location=place))
-        except MlflowException:  # made by another process since we looked
-            found = client.get_experiment_by_name(name)
-            if found is None:
-                raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+        # Refused where another process made it since we looked; then there is one now.
+        with contextlib.suppress(MlflowException):
+            client.create_experiment(name, artifact_location=place)
+        found = client.get_experiment_by_name(name)
+    return found
 
 
 def is_local(uri: str) -> bool:
