@@ -23,7 +23,7 @@ ARTIFACTS = "mlruns"
 _LOCK = "mlflow.lock"
 _PLACE = "mlflow.json"
 _INITIALISING = 7041777
-# The columns in which MLflow keeps absolute places; `_follow_move` corrects them (docs/adr: moved workspaces).
+# The columns in which MLflow keeps absolute places; `_follow_move` corrects them (docs/adr/0005).
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
