@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import re
@@ -20,6 +21,8 @@ ATTEMPTS = 3
 _BLOCK_BYTES = 1 << 16
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-")
 _FAILURES = (OSError, http.client.HTTPException)
+# No fault of the mirror's, and no better with the next.
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO}
 Verify = Callable[[Path], str | None]
 
 
@@ -103,18 +106,12 @@ def _complete(url: str, part: Path) -> str | None:
                 return None
             return f"HTTP {error.code} {error.reason}"
         except _FAILURES as error:
-            if isinstance(error, OSError) and error.errno is not None and not isinstance(error, urllib.error.URLError):
-                _reraise_unless_network(error)
+            if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+                raise
             reason = str(error) or type(error).__name__
             if _size(part) == before:
                 return reason
     return reason
-
-
-def _reraise_unless_network(error: OSError) -> None:
-    """A full disk is no fault of the mirror's."""
-    if not isinstance(error, ConnectionError | TimeoutError):
-        raise error
 
 
 def _size(path: Path) -> int:

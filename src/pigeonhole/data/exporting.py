@@ -17,6 +17,7 @@ from pigeonhole.core.errors import ConflictError, DataError, UsageError
 from pigeonhole.core.files import staged_folder
 from pigeonhole.core.optional import require
 from pigeonhole.data.dataset import Dataset
+from pigeonhole.data.index import FILE
 from pigeonhole.data.reading import SPLITS
 from pigeonhole.images import png
 
@@ -86,7 +87,8 @@ def _batches(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[NDArray[np.i
 def _parquet(job: _Job, path: Path) -> None:
     dataset, rows = job.dataset, job.rows
     pa, parquet = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
-    index = parquet.read_table(dataset.folder / "index.parquet")
+    with parquet.ParquetFile(dataset.folder / FILE) as stored:
+        index = stored.read()
     names = pa.array(dataset.class_names)
     pixels = int(np.prod(dataset.shape_HWC))
     metadata = {"shape": ",".join(map(str, dataset.shape_HWC)), "class_names": "\n".join(dataset.class_names)}

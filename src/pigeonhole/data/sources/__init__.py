@@ -34,11 +34,11 @@ def find(location: str) -> Source:
         NotFoundError: it is neither a named set nor an existing path.
         DataError: it exists, and no source reads it.
     """
-    for source in SOURCES:
-        if source.matches(location):
-            return source
     path = Path(location).expanduser()
-    if not path.exists():
+    for source in SOURCES:
+        if location.strip() and source.matches(location):
+            return source
+    if not location.strip() or not path.exists():
         named = [source.kind for source in SOURCES if source.matches(source.kind)]
         raise NotFoundError(
             f"{location!r} is neither a named set nor an existing path{suggestion(location, named)}",
