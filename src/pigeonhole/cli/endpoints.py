@@ -77,7 +77,6 @@ def _print_status(facts: dict[str, Any], json: bool) -> None:
             "deployments": "; ".join(f"{item['name']} serves {item['model']}" for item in facts["deployments"]),
             "processes": ", ".join(map(str, facts["pids"])) or None,
             "key": facts.get("key"),
-            "log": facts.get("log"),
         },
     )
 
@@ -199,4 +198,9 @@ def stop(endpoint: EndpointName, json: Json = False, workspace: WorkspaceFolder 
     """Stop an endpoint; requests under way are answered first, and nothing is left running."""
     from pigeonhole.workflows.endpoints import stop as run
 
-    _print_status(run(endpoint, workspace=workspace).to_dict(), json)
+    stopped = run(endpoint, workspace=workspace)
+    if json:
+        print_json({"name": stopped.name, "pids": list(stopped.pids), "forced": stopped.forced})
+    else:
+        ended = f"processes {', '.join(map(str, stopped.pids))} are gone" if stopped.pids else "nothing of it was running"
+        print_text(f"endpoint {stopped.name} is stopped; {ended}")

@@ -29,6 +29,6 @@ def logs(name: str, *, lines: int = 50, workspace: WorkspaceLike = None) -> list
     return room.logs(Workspace.find(workspace), name, lines)
 
 
-def stop(name: str, *, workspace: WorkspaceLike = None) -> room.EndpointStatus:
+def stop(name: str, *, workspace: WorkspaceLike = None) -> room.Stopped:
     """Stops an endpoint after it answered what it had accepted; nothing is left running."""
     return room.stop(Workspace.find(workspace), name)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pigeonhole import bundle, images
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.core.workspace import Workspace
@@ -48,7 +50,7 @@ def predict(
     """
     loaded = find_bundle(model, workspace)
     prepared = _prepared(loaded, [Path(file) for file in files], invert)
-    images_NHWC = images.stack([item.image_HWC for item in prepared])
+    images_NHWC = np.stack([item.image_HWC for item in prepared])
     probs_NK = loaded.predict(images_NHWC).probs_NK
     return [
         FilePrediction(

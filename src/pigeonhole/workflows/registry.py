@@ -61,6 +61,6 @@ def remove(ref: str, *, workspace: WorkspaceLike = None) -> str:
     needed_by = [
         f"endpoint {status.name}"
         for status in endpoints.list_endpoints(space)
-        if any(item.model == version.ref for item in status.deployments) and status.running
+        if any(item.model == version.ref for item in status.deployments) and status.pids
     ]
     return tracking.remove(space, version.ref, needed_by).ref

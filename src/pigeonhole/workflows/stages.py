@@ -37,7 +37,8 @@ class Stage(Spec):
     def given(self, artifacts: Artifacts) -> str:
         """The artifact it needs: the one its option names, else the one handed on."""
         kind = str(self.needs)
-        return getattr(self, kind) or artifacts[kind]
+        named: str | None = getattr(self, kind)
+        return named or artifacts[kind]
 
     def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
         """Does the work and returns the verb's result; `view` watches a training."""

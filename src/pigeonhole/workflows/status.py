@@ -56,7 +56,7 @@ def _running(contents: _Contents) -> tuple[str, ...]:
     training = [
         f"run {run.run_id} trains {run.model} on {run.dataset}" for run in contents.runs if run.status == "Running"
     ]
-    serving = [f"endpoint {item.name} is {item.state} at {item.url}" for item in contents.endpoints if item.running]
+    serving = [f"endpoint {item.name} is {item.state} at {item.url}" for item in contents.endpoints if item.pids]
     return tuple(training + serving)
 
 

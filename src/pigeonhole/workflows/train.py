@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from pigeonhole import data, models, reports, tracking
 from pigeonhole.core.errors import MissingDependencyError, UsageError
@@ -54,7 +55,7 @@ def train(
     source = data.open_dataset(space, dataset)
     spec = models.resolve(model, settings or {})
     parent, start_from = _start(space, resume_from)
-    with tracking.Runs(space).start_or_continue(
+    run = tracking.Runs(space).start_or_continue(
         spec.to_dict(),
         model=model,
         dataset=source.ref,
@@ -62,8 +63,8 @@ def train(
         seed=seed,
         settings=settings,
         parent=parent,
-    ) as run:
-        recorder = _Recorder(space, run, view)
+    )
+    with _Recorder(space, run, view) as recorder, run:
         trained = models.fit(
             spec,
             _training_data(source),
@@ -79,7 +80,6 @@ def train(
             export_run(run, source, trained)
         recorder.draw()
         run.finish({})
-        recorder.close()
     return describe(run)
 
 
@@ -158,7 +158,12 @@ class _Recorder:
         except MissingDependencyError as error:
             self._run.update(plots_skipped=str(error))
 
-    def close(self) -> None:
-        """Waits until MLflow knows all of it."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Waits until MLflow knows all of it, the end of the run included."""
         if self._mirror:
-            self._mirror.close()
+            self._mirror.__exit__(kind, error, trace)
