@@ -18,7 +18,7 @@ WRONG = {
     "the latest of no runs": (["evaluate", "latest"], 2, "latest"),
     "a model that is not there": (["deploy", "digits@champion", "--endpoint", "digits"], 2, "digits"),
     "an endpoint that is not there": (["monitor", "digits"], 2, "digits"),
-    "a folder that is not there": (["ingest", "no/such/folder", "--name", "x"], 3, "no/such/folder"),
+    "a folder that is not there": (["ingest", "no/such/folder", "--name", "x"], 2, "no/such/folder"),
     "a name that cannot be one": (["ingest", "mnist-5k", "--name", "a b"], 2, "a b"),
     "a setting without a value": (["train", "digits", "--set", "epochs"], 2, "epochs"),
     "a recipe that is not there": (["pipeline", "none.yml"], 2, "none.yml"),
