@@ -200,15 +200,13 @@ def test_the_callers_torch_is_left_as_it_was(tmp_path):
 
 
 def test_the_threads_of_the_first_half_are_those_of_the_second(tmp_path):
+    torch.set_num_threads(2)
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path / "m", spec(tmp_path), stop_after=1)
-    before = torch.get_num_threads()
     torch.set_num_threads(1)
-    try:
-        _, watcher = fit(tmp_path / "m", spec(tmp_path))
-    finally:
-        torch.set_num_threads(before)
-    assert watcher.facts["threads"] == before
+    _, watcher = fit(tmp_path / "m", spec(tmp_path))
+    assert watcher.facts["threads"] == 2
+    assert torch.get_num_threads() == 1
 
 
 def test_a_memory_map_trains_as_an_array_does(tmp_path, whole):

@@ -9,7 +9,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from pigeonhole.models.spec import Augmentation
 
@@ -27,12 +27,12 @@ def augment(x_NCHW: Tensor, how: Augmentation, random: torch.Generator) -> Tenso
     """
     if how == Augmentation():
         return x_NCHW
-    grid = F.affine_grid(
+    grid = functional.affine_grid(
         _matrices(len(x_NCHW), how, x_NCHW.shape[3] / x_NCHW.shape[2], random).to(x_NCHW.device),
         list(x_NCHW.shape),
         align_corners=False,
     )
-    moved = F.grid_sample(x_NCHW, grid, padding_mode="border", align_corners=False)
+    moved = functional.grid_sample(x_NCHW, grid, padding_mode="border", align_corners=False)
     return moved.contiguous(memory_format=torch.channels_last)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from pigeonhole.core.errors import TrainingError
 from pigeonhole.core.seeds import derive
@@ -80,7 +80,7 @@ class Trainer:
         set_learning_rate(self.optimizer, rate)
         with self.hardware.autocast():
             logits_NK = self.network(x_NCHW)
-        loss = F.cross_entropy(logits_NK.float(), labels_N, label_smoothing=self.training.label_smoothing)
+        loss = functional.cross_entropy(logits_NK.float(), labels_N, label_smoothing=self.training.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
@@ -122,7 +122,7 @@ def score(network: Network, loader: Loader, labels_N: Labels, hardware: Hardware
             logits.append(network(x_NCHW).float())
     logits_NK = torch.cat(logits)
     targets_N = torch.from_numpy(np.asarray(labels_N, np.int64)).to(logits_NK.device)
-    loss = float(F.cross_entropy(logits_NK, targets_N))
+    loss = float(functional.cross_entropy(logits_NK, targets_N))
     if not math.isfinite(loss):
         raise TrainingError(f"the validation loss is {loss}", "a finite loss", "train with a lower --set learning_rate")
     return Score(loss, float((logits_NK.argmax(dim=1) == targets_N).float().mean()))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from pigeonhole.models.layers import Layer, Shape
 from pigeonhole.models.layers.anywhere import Activation, BatchNormalization, Dropout
@@ -24,13 +24,13 @@ from pigeonhole.models.networks.initializers import INITIALIZERS
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
-    "relu": F.relu,
-    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
-    "elu": F.elu,
-    "gelu": F.gelu,
+    "relu": functional.relu,
+    "leaky_relu": lambda x: functional.leaky_relu(x, 0.2),
+    "elu": functional.elu,
+    "gelu": functional.gelu,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
-    "softmax": lambda x: F.softmax(x, dim=1),
+    "softmax": lambda x: functional.softmax(x, dim=1),
 }
 Sides = tuple[int, int, int, int]  # left, right, top, bottom
 
@@ -65,7 +65,7 @@ class Convolution(nn.Module):
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """(N, filters, H', W')."""
         if self.sides is not None:
-            x_NCHW = F.pad(x_NCHW, self.sides)
+            x_NCHW = functional.pad(x_NCHW, self.sides)
         return ACTIVATIONS[self.activation](self.conv(x_NCHW))
 
 
@@ -82,13 +82,13 @@ class Pooling(nn.Module):
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """(N, C, H', W')."""
         if self.largest:
-            padded = F.pad(x_NCHW, self.sides, value=-torch.inf) if any(self.sides) else x_NCHW
-            return F.max_pool2d(padded, self.size, self.strides)
+            padded = functional.pad(x_NCHW, self.sides, value=-torch.inf) if any(self.sides) else x_NCHW
+            return functional.max_pool2d(padded, self.size, self.strides)
         if not any(self.sides):
-            return F.avg_pool2d(x_NCHW, self.size, self.strides)
-        inside = F.pad(torch.ones_like(x_NCHW[:1, :1]), self.sides)
-        total = F.avg_pool2d(F.pad(x_NCHW, self.sides), self.size, self.strides)
-        return total / F.avg_pool2d(inside, self.size, self.strides)
+            return functional.avg_pool2d(x_NCHW, self.size, self.strides)
+        inside = functional.pad(torch.ones_like(x_NCHW[:1, :1]), self.sides)
+        total = functional.avg_pool2d(functional.pad(x_NCHW, self.sides), self.size, self.strides)
+        return total / functional.avg_pool2d(inside, self.size, self.strides)
 
 
 class GlobalPooling(nn.Module):
@@ -161,7 +161,7 @@ class Normalization(nn.Module):
         return self._normalize(x)
 
     def _normalize(self, x: Tensor) -> Tensor:
-        return F.batch_norm(
+        return functional.batch_norm(
             x, self.mean, self.variance, self.scale, self.center, self.training, self.momentum, self.epsilon
         )
 

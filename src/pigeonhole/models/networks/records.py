@@ -1,0 +1,79 @@
+"""What a training tells: the facts at its start and end, and a record an epoch. Decides nothing."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pigeonhole.models.networks.loop import Score, Trainer
+from pigeonhole.models.networks.stopping import Stopping
+from pigeonhole.models.trained import TrainingData
+
+Records = Sequence[dict[str, Any]]
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def own_records(history: Records) -> list[dict[str, Any]]:
+    """The epochs of this very training, without those before the checkpoint that it started from."""
+    return [record for record in history if not record.get("inherited")]
+
+
+def start_facts(data: TrainingData, trainer: Trainer, epochs_done: int) -> dict[str, Any]:
+    """What is known before the first step."""
+    return {
+        "device": trainer.hardware.device,
+        "dtype": trainer.hardware.precision,
+        "threads": trainer.hardware.threads,
+        "n_parameters": trainer.network.n_parameters,
+        "train_images": len(data.train_labels_N),
+        "validation_images": len(data.validation[1]) if data.validation else 0,
+        "epochs": trainer.training.epochs,
+        "steps_per_epoch": trainer.plan.steps,
+        "passes_per_epoch": trainer.plan.passes,
+        "resumed_after_epoch": epochs_done or None,
+    }
+
+
+def epoch_record(
+    trainer: Trainer, history: Records, trained: Score, validated: Score | None, trained_s: float, seconds: float
+) -> dict[str, Any]:
+    """One epoch.
+
+    Args:
+        trainer: what trained it.
+        history: the epochs before.
+        trained: loss and accuracy on the training images, as they were while the weights moved.
+        validated: on the validation images, or `None` where there are none.
+        trained_s: seconds of its steps.
+        seconds: seconds of steps and validation.
+    """
+    epoch, epochs = len(history) + 1, trainer.training.epochs
+    spent_s = [record["seconds"] for record in own_records(history)] + [seconds]
+    return {
+        "epoch": epoch,
+        "epochs": epochs,
+        "train_loss": trained.loss,
+        "train_accuracy": trained.accuracy,
+        "validation_loss": validated.loss if validated else None,
+        "validation_accuracy": validated.accuracy if validated else None,
+        "learning_rate": trainer.learning_rate(epoch * trainer.plan.steps),
+        "images_per_s": trainer.plan.n_images * trainer.plan.passes / trained_s,
+        "seconds": seconds,
+        "seconds_left": (epochs - epoch) * sum(spent_s) / len(spent_s),
+    }
+
+
+def end_facts(history: Records, stopping: Stopping, epochs: int) -> dict[str, Any]:
+    """What is known after the last step. Peak memory is the process's own, whatever else it did before."""
+    own = own_records(history)
+    return {
+        "epochs_run": len(own),
+        "best_epoch": stopping.best_epoch,
+        "stopped_early": len(history) < epochs,
+        "seconds": sum(record["seconds"] for record in own),
+        # Epochs have equally many images, so their common rate is the harmonic mean.
+        "images_per_s": len(own) / sum(1 / record["images_per_s"] for record in own),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
+    }
