@@ -46,14 +46,15 @@ PUBLIC = [
 ]
 FRAMEWORKS = {"torch", "sklearn", "mlflow", "pandas", "pyarrow", "onnx", "onnxruntime", "altair", "numpy", "pydantic"}
 BASE_ONLY = """
+import importlib.machinery
 import sys
 
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {blocked}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name.split(".")[0])
+find = importlib.machinery.PathFinder.find_spec
 
-sys.meta_path.insert(0, Refuse())
+def find_base_only(name, path=None, target=None):
+    return None if name.split(".")[0] in {blocked} else find(name, path, target)
+
+importlib.machinery.PathFinder.find_spec = find_base_only
 """
 EXTRAS = {
     "torch",

@@ -10,6 +10,7 @@ from pigeonhole.reports import style
 
 _SETS = {"train": "training", "validation": "validation"}
 _MANY_EPOCHS = 40
+_NAMED_EPOCHS = 12
 
 
 def training_curves(history: Sequence[Mapping[str, Any]], folder: Path, *, html: bool = False) -> list[Path]:
@@ -58,7 +59,9 @@ def _panel(
     colour = alt.Scale(domain=list(_SETS.values()), range=[style.BLUE, style.ORANGE])
     dashes = alt.Scale(domain=list(_SETS.values()), range=[[1, 0], [6, 3]])
     legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=2.5, offset=4)
-    ticks = alt.Axis(tickMinStep=1, format="d", grid=False, tickCount=min(last, 12), labelFlush=False)
+    # Few epochs are named one by one: Vega's own choice puts ticks between whole numbers.
+    named = {"values": list(range(1, last + 1))} if last <= _NAMED_EPOCHS else {"tickCount": _NAMED_EPOCHS}
+    ticks = alt.Axis(format="d", grid=False, labelFlush=False, **named)
     lines = (
         alt.Chart(alt.Data(values=points), width=330, height=230)
         .mark_line(strokeWidth=2.5, point={"size": 36} if last <= _MANY_EPOCHS else False)
