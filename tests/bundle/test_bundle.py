@@ -7,10 +7,10 @@ import threading
 
 import numpy as np
 import pytest
-from tiny_onnx import CLASS_NAMES, SHAPE_HWC, band_images, expected_probs, tiny_model, write_tiny
 
 from pigeonhole import bundle
 from pigeonhole.core.errors import ConflictError, DataError, GateError, NotFoundError
+from tests.bundle.tiny_onnx import CLASS_NAMES, SHAPE_HWC, band_images, expected_probs, tiny_model, write_tiny
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -13,6 +12,7 @@ from pigeonhole.core.errors import DataError, NotFoundError
 from pigeonhole.images import statistics
 from pigeonhole.predictions import Entry, PredictionLog, add_feedback, read_window
 from pigeonhole.predictions import log as log_module
+from tests.core import postgres
 
 SHAPE = (4, 4, 1)
 
@@ -199,15 +199,19 @@ def test_two_servers_write_one_database(url):
     assert len(read_window(Database(url), "digits").status_R) == 1000
 
 
-@pytest.mark.skipif("PIGEONHOLE_TEST_POSTGRES" not in os.environ, reason="PIGEONHOLE_TEST_POSTGRES names no server")
-def test_the_same_on_postgresql():
-    url = os.environ["PIGEONHOLE_TEST_POSTGRES"]
-    endpoint = f"digits-{time.time_ns()}"
-    log = open_log(url, endpoint)
+@pytest.fixture(scope="module")
+def postgres_url():
+    with postgres.server() as url:
+        yield url
+
+
+def test_the_same_on_postgresql(postgres_url):
+    log = open_log(postgres_url)
     log.add(entry(log, 1, [0, 2]))
     log.flush()
-    add_feedback(log.database, endpoint, f"{log.source}-1", "b", position=1)
-    window = read_window(log.database, endpoint)
+    add_feedback(log.database, "digits", f"{log.source}-1", "b", position=1)
+    window = read_window(log.database, "digits")
     assert window.label_N.tolist() == [0, 2]
     assert window.feedback_N.tolist() == [-1, 1]
+    assert window.statistics["mean"].shape == (2,)
     log.close()

@@ -11,14 +11,14 @@ import time
 import httpx
 import numpy as np
 import pytest
-from conftest import serving
 from PIL import Image
-from tiny_onnx import CLASS_NAMES, SHAPE_HWC, band_images, expected_probs, write_tiny
 
 from pigeonhole import bundle, images
 from pigeonhole.core.database import Database
 from pigeonhole.predictions import read_window
 from pigeonhole.serving import hash_key
+from tests.bundle.tiny_onnx import CLASS_NAMES, SHAPE_HWC, band_images, expected_probs, write_tiny
+from tests.serving.server_process import serving
 
 ERROR_KEYS = {"error", "message", "error_code", "request_id"}
 
@@ -340,7 +340,8 @@ import io
 from PIL import Image
 buffer = io.BytesIO(); Image.new("L", (9, 9)).save(buffer, "PNG")
 decode_image(buffer.getvalue(), bundle.shape_HWC, bundle.normal, invert=False)
-_Server(App(ServingConfig(bundle.folder), bundle, None, "x", 0.0), ServingConfig(bundle.folder), 0.0)
+config = ServingConfig(bundle.folder)
+_Server(App(config, bundle, None, "x", 0.0), config, None, 0.0)
 forbidden = {{"torch", "sklearn", "xgboost", "lightgbm", "mlflow", "pandas", "pyarrow", "onnx", "scipy", "matplotlib",
               "sqlalchemy", "pydantic", "pigeonhole.models", "pigeonhole.data", "pigeonhole.tracking",
               "pigeonhole.monitoring"}}

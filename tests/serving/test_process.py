@@ -8,13 +8,13 @@ import subprocess
 import sys
 
 import pytest
-from conftest import serving, start
-from tiny_onnx import band_images, expected_probs, tiny_model, write_tiny
 
 from pigeonhole.core.database import Database
 from pigeonhole.core.errors import SpecError, UsageError
 from pigeonhole.predictions import read_window
 from pigeonhole.serving.config import ServingConfig
+from tests.bundle.tiny_onnx import band_images, expected_probs, tiny_model, write_tiny
+from tests.serving.server_process import serving, start
 
 
 def refused(folder, exit_code, said, **config):

@@ -85,7 +85,7 @@ def load(folder: Path, *, threads: int | None = None, verify: bool = True) -> Bu
         DataError: a file is missing or changed (all of them are named), or the format is a later release's.
     """
     folder = Path(folder)
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     if verify:
         _verify(folder, manifest)
     try:
@@ -125,7 +125,13 @@ def _content_hash(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The content of a bundle's manifest.json, without a look at the other files.
+
+    Raises:
+        NotFoundError: there is none.
+        DataError: it is no bundle's manifest, or a later release's.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         raise NotFoundError(f"{folder} holds no {MANIFEST}", "the folder of a bundle", "check the path")

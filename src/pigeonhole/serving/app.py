@@ -70,7 +70,7 @@ class App:
             return
         except Exception as error:  # noqa: BLE001 - the process edge: the request fails, the server does not
             reply = failed(error, request.id)
-        await send_reply(send, reply, request)
+        await send_reply(send, reply, request, last=not self.pages.ready)
 
     def close(self) -> None:
         """Ends the threads."""

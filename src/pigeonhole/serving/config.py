@@ -31,7 +31,8 @@ class ServingConfig:
         max_waiting_images: more images than this waiting for the model, and requests are refused with 429.
         drain_s: how long answers under way may take after SIGTERM.
         socket_fd: a listening socket that was inherited; then host and port only describe it.
-        status_fd: where to write one JSON line when ready, or when starting failed.
+        status_fd: where to write one JSON line when ready, or when starting failed; closed when nothing more is
+            accepted.
     """
 
     bundle_folder: Path

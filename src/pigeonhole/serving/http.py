@@ -94,8 +94,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     raise ConnectionResetError("the connection ended within a request")
 
 
-async def send_reply(send: Send, reply: Reply, request: Request) -> None:
-    """Sends the reply with its ids."""
+async def send_reply(send: Send, reply: Reply, request: Request, *, last: bool = False) -> None:
+    """Sends the reply with its ids; the `last` one tells the client to make a new connection for its next request."""
     headers = [
         (b"content-type", reply.content_type),
         (b"content-length", b"%d" % len(reply.content)),
@@ -104,6 +104,8 @@ async def send_reply(send: Send, reply: Reply, request: Request) -> None:
     if b"x-ms-client-request-id" in request.headers:
         shown = _NOT_IN_AN_ID.sub(b"", request.headers[b"x-ms-client-request-id"])[:_CLIENT_ID_SHOWN]
         headers.append((b"x-ms-client-request-id", shown))
+    if last:
+        headers.append((b"connection", b"close"))
     for name, value in reply.headers.items():
         headers.append((name.encode(), value.encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import logging
@@ -9,7 +10,6 @@ import math
 import os
 import signal
 import socket
-import sys
 import time
 import uuid
 from types import FrameType
@@ -17,15 +17,15 @@ from types import FrameType
 import uvicorn
 
 from pigeonhole.bundle import Bundle, load
-from pigeonhole.core.errors import ConflictError, UsageError
 from pigeonhole.predictions import PredictionLog
 from pigeonhole.serving.app import App
 from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.listening import BACKLOG, listen
 from pigeonhole.serving.protocol import Connection
 
 logger = logging.getLogger("pigeonhole.serving")
-BACKLOG = 2048
 INTERRUPTED = 130
+GRACE_S = 0.2
 
 
 def run(config: ServingConfig) -> int:
@@ -36,16 +36,18 @@ def run(config: ServingConfig) -> int:
 
     Raises:
         ConflictError: the port is taken.
+        UsageError: this machine has no such address, or the port is not allowed.
         DataError: the bundle is damaged or cannot be run.
         GateError: it does not reproduce its probe.
     """
     started = time.perf_counter()
-    listener = listen(config)
+    inherited = config.socket_fd
+    listener = listen(config.host, config.port) if inherited is None else socket.socket(fileno=inherited)
     bundle = load(config.bundle_folder, threads=config.threads)
     seconds_per_image = warm_up(bundle)
     log = _open_log(config, bundle)
     app = App(config, bundle, log, log.source if log else uuid.uuid4().hex[:12], seconds_per_image)
-    server = _Server(app, config, started)
+    server = _Server(app, config, listener, started)
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -60,33 +62,6 @@ def run(config: ServingConfig) -> int:
             log.close()
     logger.info("stopped")
     return INTERRUPTED if server.ended_by == signal.SIGINT else 0
-
-
-def listen(config: ServingConfig) -> socket.socket:
-    """The listening socket: the inherited one, or a new one at the config's address.
-
-    Raises:
-        ConflictError: something else listens there.
-        UsageError: this machine has no such address, or the port is not allowed.
-    """
-    if config.socket_fd is not None:
-        return socket.socket(fileno=config.socket_fd)
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((config.host, config.port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        taken = error.errno == 98 if sys.platform == "linux" else "in use" in str(error)
-        kind = ConflictError if taken else UsageError
-        raise kind(
-            f"{config.host}:{config.port}: {os.strerror(error.errno) if error.errno else error}",
-            "an address of this machine and a port that nothing else uses",
-            "choose another port (--port), or stop what uses this one",
-        ) from error
-    return listener
 
 
 def warm_up(bundle: Bundle) -> float:
@@ -120,7 +95,7 @@ def _leave_to_the_server(number: int, frame: FrameType | None) -> None:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: App, config: ServingConfig, started: float) -> None:
+    def __init__(self, app: App, config: ServingConfig, listener: socket.socket, started: float) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -140,12 +115,16 @@ class _Server(uvicorn.Server):
         self._app = app
         self._serving = config
         self._started_at = started
+        self._listener = listener
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._said_goodbye = False
         self.ended_by: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self._app.pages.ready = True
-        address = sockets[0].getsockname() if sockets else ("", 0)
+        address = self._listener.getsockname()
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         seconds = time.perf_counter() - self._started_at
         logger.info("%s ready at http://%s:%d after %.2f s", self._serving.model_name, host, address[1], seconds)
@@ -155,14 +134,29 @@ class _Server(uvicorn.Server):
         self._app.pages.ready = False
         self.ended_by = sig
         super().handle_exit(sig, frame)
+        if self._loop:
+            # uvicorn looks at its flag ten times a second; a successor on the same socket should not wait for that.
+            self._loop.call_soon_threadsafe(self._stop_accepting)
+
+    def _stop_accepting(self) -> None:
+        for server in self.servers:
+            server.close()
+        self._listener.close()
+        if self._serving.status_fd is not None and not self._said_goodbye:
+            self._said_goodbye = True
+            os.close(self._serving.status_fd)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A connection accepted a moment ago has its request still under way: closing it now would lose that.
+        await asyncio.sleep(GRACE_S)
+        await super().shutdown(sockets)
 
 
 def announce(status_fd: int | None, news: dict[str, object]) -> None:
-    """One JSON line to whoever started the process and waits at the other end of the pipe."""
+    """One JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more."""
     if status_fd is None:
         return
     try:
         os.write(status_fd, (json.dumps(news) + "\n").encode())
     except BrokenPipeError:
         logger.warning("nobody listens for the news any more")
-    os.close(status_fd)

@@ -1,0 +1,43 @@
+"""Deployments: started, supervised, replaced and stopped, with a state that always says why and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pigeonhole.endpoints.deploying import deploy
+    from pigeonhole.endpoints.logfile import logs
+    from pigeonhole.endpoints.status import DeploymentStatus, EndpointStatus, events, list_endpoints, show
+    from pigeonhole.endpoints.stopping import Stopped, stop
+
+__all__ = [
+    "DeploymentStatus",
+    "EndpointStatus",
+    "Stopped",
+    "deploy",
+    "events",
+    "list_endpoints",
+    "logs",
+    "show",
+    "stop",
+]
+# Loaded when first used: the supervisor lives in this room too, and keeps small and quick to start.
+_HOME = {
+    "DeploymentStatus": "status",
+    "EndpointStatus": "status",
+    "Stopped": "stopping",
+    "deploy": "deploying",
+    "events": "status",
+    "list_endpoints": "status",
+    "logs": "logfile",
+    "show": "status",
+    "stop": "stopping",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,159 @@
+"""One server process under a supervisor: started, heard, asked how it is, and ended. Decides nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pigeonhole.endpoints.logfile import tail
+from pigeonhole.endpoints.processes import Identity, memory_bytes
+from pigeonhole.serving import ServingConfig
+
+HEALTH_TIMEOUT_S = 2.0
+LOG_LINES = 15
+
+
+class Child:
+    """A server process that has been started.
+
+    Args:
+        config: what it serves; its socket and status pipe are filled in here.
+        listener: the socket it shall accept from; stays open here, so that nobody is refused between two servers.
+        folder: where its config and the endpoint's log are.
+        label: names the config file.
+    """
+
+    def __init__(self, config: ServingConfig, listener: socket.socket, folder: Path, label: str) -> None:
+        self._address = listener.getsockname()[:2]
+        self._log = folder / "log.txt"
+        self._log_start = self._log.stat().st_size if self._log.exists() else 0
+        self.status_fd, write_fd = os.pipe()
+        os.set_blocking(self.status_fd, False)
+        self.started = time.perf_counter()
+        self.news: dict[str, Any] | None = None
+        self.has_closed = False
+        self.stopped: float | None = None
+        self._heard = b""
+        path = folder / f"server-{label}.json"
+        told = replace(config, socket_fd=listener.fileno(), status_fd=write_fd)
+        _write_private(path, told.to_json())
+        try:
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "pigeonhole.serving", str(path)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[listener.fileno(), write_fd],
+                    # Its own group: a Ctrl-C meant for someone else's terminal never reaches it.
+                    process_group=0,
+                )
+        finally:
+            os.close(write_fd)
+        self.pid = self._process.pid
+        self.identity = Identity.of(self.pid)
+
+    def listen(self) -> None:
+        """Reads what the process has said through its pipe: sets `news` once a whole line has come, `has_closed` at
+        its end, when nothing more is accepted.
+        """
+        try:
+            while part := os.read(self.status_fd, 65536):
+                self._heard += part
+            self.has_closed = True
+        except BlockingIOError:
+            pass
+        if b"\n" in self._heard and self.news is None:
+            self.news = json.loads(self._heard.partition(b"\n")[0])
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has said that it answers."""
+        return self.news is not None and bool(self.news["ready"])
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; `None` while it runs, minus the signal's number if one ended it."""
+        return self._process.poll()
+
+    def ending(self) -> str:
+        """How it ended, in words, with what it said about the reason."""
+        code = self.returncode
+        if code is not None and code < 0:
+            return f"the server process {self.pid} was ended by {signal.Signals(-code).name}"
+        text = f"the server process {self.pid} ended with exit code {code}"
+        if self.news and not self.news["ready"]:
+            return f"{text}: {self.news['received']}"
+        return text
+
+    def remedy(self) -> str:
+        """What the process itself says is to be done, if it said so."""
+        return str(self.news["remedy"]) if self.news and not self.news["ready"] else ""
+
+    def log_tail(self) -> str:
+        """The last lines that this process wrote into the endpoint's log."""
+        return "\n".join(tail(self._log, LOG_LINES, self._log_start))
+
+    def answers(self) -> bool:
+        """Whether it says within two seconds that it is ready."""
+        return answers(*self._address)
+
+    def memory_bytes(self) -> int:
+        """The memory it holds."""
+        return memory_bytes(self.pid)
+
+    def stop(self) -> None:
+        """Asks it to answer what is under way and end."""
+        self.stopped = time.perf_counter()
+        if self.returncode is None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        if self.returncode is None:
+            self._process.kill()
+
+    def wait(self, timeout_s: float) -> None:
+        """Waits for its end, and ends it at once when that takes too long."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """Lets go of its pipe."""
+        os.close(self.status_fd)
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether the server at an address says within two seconds that it is ready."""
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=HEALTH_TIMEOUT_S)
+    try:
+        connection.request("GET", "/v2/health/ready")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def reachable(host: str) -> str:
+    """The address by which this machine reaches a server bound to `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def _write_private(path: Path, text: str) -> None:
+    """For the owner's eyes: the database URL may hold a password."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)

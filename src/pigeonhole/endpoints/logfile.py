@@ -1,0 +1,50 @@
+"""The endpoint's log: what its servers and its supervisor wrote, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pigeonhole.core.errors import NotFoundError
+from pigeonhole.core.workspace import Workspace, check_name
+
+LOG_LIMIT_BYTES = 10 << 20
+_BLOCK = 1 << 16
+
+
+def folder_of(workspace: Workspace, name: str) -> Path:
+    """Where an endpoint keeps its files."""
+    return workspace.folder("endpoints") / check_name(name, "endpoint")
+
+
+def logs(workspace: Workspace, name: str, lines: int = 100) -> list[str]:
+    """The last lines of an endpoint's log; it stays when the endpoint is stopped.
+
+    Raises:
+        NotFoundError: there never was such an endpoint.
+    """
+    path = folder_of(workspace, name) / "log.txt"
+    if not path.is_file():
+        raise NotFoundError(
+            f"the endpoint {name!r} has no log", "an endpoint that was deployed", "see pigeonhole endpoints list"
+        )
+    return tail(path, lines)
+
+
+def tail(path: Path, lines: int, start: int = 0) -> list[str]:
+    """The last lines of a text file, from byte `start` on; reads no more of it than needed."""
+    if lines <= 0 or not path.is_file():
+        return []
+    with path.open("rb") as file:
+        position = end = file.seek(0, 2)
+        content = b""
+        while position > start and content.count(b"\n") <= lines:
+            position = max(start, position - _BLOCK)
+            file.seek(position)
+            content = file.read(end - position)
+    return content.decode("utf-8", "replace").splitlines()[-lines:]
+
+
+def rotate(path: Path) -> None:
+    """Keeps one older log when the current one has grown large."""
+    if path.is_file() and path.stat().st_size > LOG_LIMIT_BYTES:
+        path.replace(path.with_suffix(".old.txt"))
