@@ -160,6 +160,17 @@ def test_a_broken_bundle_fails_with_the_end_of_its_log(workspace, broken):
     endpoints.stop(workspace, "bands")
 
 
+def test_looking_back_at_a_stopped_endpoint_finds_what_answered(workspace, tiny, broken):
+    with pytest.raises(NotFoundError):
+        endpoints.last_deployment(workspace, "bands")
+    deploy(workspace, tiny)
+    deploy(workspace, broken, "bands:2")
+    assert endpoints.last_deployment(workspace, "bands").model == "bands:1"
+    endpoints.stop(workspace, "bands")
+    last = endpoints.last_deployment(workspace, "bands")
+    assert (last.model, last.bundle_folder, last.pid, last.share) == ("bands:1", str(tiny), None, 0)
+
+
 def test_a_failed_endpoint_can_be_deployed_to_again(workspace, tiny, broken):
     deploy(workspace, broken)
     status = deploy(workspace, tiny)

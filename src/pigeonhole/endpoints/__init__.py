@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pigeonhole.endpoints.deploying import deploy
     from pigeonhole.endpoints.logfile import logs
-    from pigeonhole.endpoints.status import DeploymentStatus, EndpointStatus, events, list_endpoints, show
+    from pigeonhole.endpoints.status import (
+        DeploymentStatus,
+        EndpointStatus,
+        events,
+        last_deployment,
+        list_endpoints,
+        show,
+    )
     from pigeonhole.endpoints.stopping import Stopped, stop
 
 __all__ = [
@@ -16,6 +23,7 @@ __all__ = [
     "Stopped",
     "deploy",
     "events",
+    "last_deployment",
     "list_endpoints",
     "logs",
     "show",
@@ -28,6 +36,7 @@ _HOME = {
     "Stopped": "stopping",
     "deploy": "deploying",
     "events": "status",
+    "last_deployment": "status",
     "list_endpoints": "status",
     "logs": "logfile",
     "show": "status",

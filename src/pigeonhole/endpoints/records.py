@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database, Row, Transaction
 from pigeonhole.endpoints.processes import Identity
-from pigeonhole.endpoints.states import FAILED, TRANSITIONING, UNSCHEDULABLE
+from pigeonhole.endpoints.states import FAILED, HEALTHY, TRANSITIONING, UNSCHEDULABLE
 
 ROOM = "endpoints"
 MIGRATIONS = {
@@ -79,6 +79,17 @@ def deployments(database: Database | Transaction, name: str) -> list[Row]:
     return database.execute(
         "SELECT * FROM endpoint_deployments WHERE endpoint = ? AND ended_at IS NULL ORDER BY generation", (name,)
     )
+
+
+def last_deployment(database: Database, name: str) -> Row | None:
+    """The newest deployment that ever was Healthy, else the newest one, ended or not."""
+    rows = database.execute(
+        "SELECT d.*, (SELECT COUNT(*) FROM endpoint_events e WHERE e.endpoint = d.endpoint"
+        " AND e.generation = d.generation AND e.state = ?) AS healthy FROM endpoint_deployments d"
+        " WHERE d.endpoint = ? ORDER BY d.generation DESC",
+        (HEALTHY, name),
+    )
+    return next((row for row in rows if row["healthy"]), rows[0] if rows else None)
 
 
 def events(database: Database, name: str) -> list[Row]:

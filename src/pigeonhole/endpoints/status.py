@@ -31,7 +31,8 @@ class DeploymentStatus:
         memory_gib: memory asked for.
         restarts: how often its server was started again.
         generation: counts the endpoint's deployments.
-        bundle_sha256: the content hash of the bundle it serves.
+        bundle_folder: the bundle it serves …
+        bundle_sha256: … and its content hash.
         created_at: when it was asked for.
         updated_at: when its state was last recorded.
     """
@@ -47,6 +48,7 @@ class DeploymentStatus:
     memory_gib: float
     restarts: int
     generation: int
+    bundle_folder: str
     bundle_sha256: str
     created_at: str
     updated_at: str
@@ -97,12 +99,7 @@ def show(workspace: Workspace, name: str) -> EndpointStatus:
     database = records.declare(workspace.database)
     row = records.endpoint(database, name)
     if row is None:
-        known = [other["name"] for other in records.endpoints(database)]
-        raise NotFoundError(
-            f"the endpoint {name!r}",
-            f"one of {', '.join(known)}" if known else "an endpoint that was deployed",
-            f"pigeonhole deploy MODEL --endpoint {name}",
-        )
+        raise _not_found(database, name)
     return status_of(database, row)
 
 
@@ -115,6 +112,19 @@ def list_endpoints(workspace: Workspace) -> list[EndpointStatus]:
 def events(workspace: Workspace, name: str) -> list[dict[str, Any]]:
     """Every change of an endpoint's state, the oldest first: at, generation, state, reason. Outlives the endpoint."""
     return records.events(records.declare(workspace.database), name)
+
+
+def last_deployment(workspace: Workspace, name: str) -> DeploymentStatus:
+    """The deployment that answers, or of a stopped endpoint the one that answered last: for looking back.
+
+    Raises:
+        NotFoundError: there never was such an endpoint.
+    """
+    database = records.declare(workspace.database)
+    row = records.last_deployment(database, name)
+    if row is None:
+        raise _not_found(database, name)
+    return _deployment(row, False, name, None)
 
 
 def status_of(database: Database, row: Row) -> EndpointStatus:
@@ -142,6 +152,15 @@ def status_of(database: Database, row: Row) -> EndpointStatus:
     )
 
 
+def _not_found(database: Database, name: str) -> NotFoundError:
+    known = [row["name"] for row in records.endpoints(database)]
+    return NotFoundError(
+        f"the endpoint {name!r}",
+        f"one of {', '.join(known)}" if known else "an endpoint that was deployed",
+        f"pigeonhole deploy MODEL --endpoint {name}",
+    )
+
+
 def url_of(host: str, port: int) -> str:
     """Where this machine reaches a server."""
     address = reachable(host)
@@ -166,6 +185,7 @@ def _deployment(row: Row, lost: bool, endpoint: str, supervisor: Identity | None
         memory_gib=row["memory_gib"],
         restarts=row["restarts"],
         generation=row["generation"],
+        bundle_folder=row["bundle_folder"],
         bundle_sha256=row["bundle_sha256"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
