@@ -5,10 +5,14 @@ import pytest
 
 from pigeonhole.core.errors import DataError, UsageError
 from pigeonhole.data.labels import resolve
+from pigeonhole.data.origins import Numbered, Origins
 
 
 def run(labels: list[int], source=None, user=None) -> tuple[list[int], tuple[str, ...]]:
-    found, names = resolve(np.array(labels), [f"row {n}" for n in range(len(labels))], source, user)
+    origins = Origins()
+    for row in range(len(labels)):
+        origins.append(Numbered("row", row, 1))
+    found, names = resolve(np.array(labels), origins, source, user)
     return found.tolist(), names
 
 

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pigeonhole.core.optional import require
+from pigeonhole.data.origins import Origins
 from pigeonhole.data.reading import SPLITS
 
 FILE = "index.parquet"
 FORMAT_VERSION = 1
 DIGEST_BYTES = 32
+BATCH_ROWS = 1 << 14
 _NUMBER_COLUMNS = {"id": "int64", "label": "int32"}
 
 
@@ -37,29 +39,42 @@ class Index:
     labels_N: NDArray[np.int64]
     split_N: NDArray[np.uint8]
     groups_N: NDArray[np.str_] | None
-    origins: Sequence[str]
-    digests: bytes
+    origins: Origins
+    digests: bytes | bytearray
 
 
 def write_index(folder: Path, index: Index) -> None:
     """Writes the index into a staged folder."""
     pa, parquet = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
-    n = len(index.labels_N)
-    split = pa.DictionaryArray.from_arrays(_numbers(pa, "int8", index.split_N), _texts(pa, SPLITS))
-    table = pa.table(
+    # A file of our own opening, so that a full disk keeps its error number.
+    with (folder / FILE).open("wb") as file:
+        writer = None
+        for start, origins in zip(
+            range(0, len(index.labels_N), BATCH_ROWS), index.origins.batches(BATCH_ROWS), strict=True
+        ):
+            table = _table(pa, index, slice(start, start + len(origins)), origins)
+            writer = writer or parquet.ParquetWriter(
+                file, table.schema, compression="zstd", use_dictionary=["split", "group"], write_statistics=False
+            )
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+
+
+def _table(pa: Any, index: Index, rows: slice, origins: Sequence[str]) -> Any:
+    split = pa.DictionaryArray.from_arrays(_numbers(pa, "int8", index.split_N[rows]), _texts(pa, SPLITS))
+    digests = index.digests[rows.start * DIGEST_BYTES : rows.stop * DIGEST_BYTES]
+    return pa.table(
         {
-            "id": _numbers(pa, "int64", np.arange(n)),
-            "label": _numbers(pa, "int32", index.labels_N),
+            "id": _numbers(pa, "int64", np.arange(rows.start, rows.stop)),
+            "label": _numbers(pa, "int32", index.labels_N[rows]),
             "split": split,
-            "group": _groups(pa, index),
-            "source": _texts(pa, index.origins),
-            "sha256": _digests(pa, index.digests, n),
+            "group": _groups(pa, None if index.groups_N is None else index.groups_N[rows], len(origins)),
+            "source": _texts(pa, origins),
+            "sha256": _digests(pa, digests, len(origins)),
         },
         metadata={"format": "pigeonhole-index", "format_version": str(FORMAT_VERSION)},
     )
-    # A file of our own opening, so that a full disk keeps its error number.
-    with (folder / FILE).open("wb") as file:
-        parquet.write_table(table, file, compression="zstd", use_dictionary=["split", "group"], write_statistics=False)
 
 
 # Columns are made from buffers: `pa.array` looks for pandas first, and importing that takes longer than all the rest.
@@ -78,18 +93,18 @@ def _texts(pa: Any, texts: Sequence[str]) -> Any:
     return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
 
 
-def _digests(pa: Any, digests: bytes, n: int) -> Any:
+def _digests(pa: Any, digests: bytes | bytearray, n: int) -> Any:
     width = 2 * DIGEST_BYTES
     offsets = np.arange(0, (n + 1) * width, width, dtype=np.int64)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(digests.hex().encode())]
     return pa.Array.from_buffers(pa.large_string(), n, buffers)
 
 
-def _groups(pa: Any, index: Index) -> Any:
-    if index.groups_N is None:
-        return pa.nulls(len(index.labels_N), pa.large_string())
-    names, place_N = np.unique(index.groups_N, return_inverse=True)
-    present = np.packbits(index.groups_N != "", bitorder="little")
+def _groups(pa: Any, groups_N: NDArray[np.str_] | None, n: int) -> Any:
+    if groups_N is None:
+        return pa.DictionaryArray.from_arrays(pa.nulls(n, pa.int32()), _texts(pa, []))
+    names, place_N = np.unique(groups_N, return_inverse=True)
+    present = np.packbits(groups_N != "", bitorder="little")
     codes = np.ascontiguousarray(place_N, np.int32)
     buffers = [pa.py_buffer(present), pa.py_buffer(codes)]
     return pa.DictionaryArray.from_arrays(

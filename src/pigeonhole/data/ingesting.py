@@ -27,6 +27,7 @@ from pigeonhole.data.groups import read_groups
 from pigeonhole.data.image_file import FILE, ImageWriter
 from pigeonhole.data.index import Index, write_index
 from pigeonhole.data.labels import resolve
+from pigeonhole.data.origins import Origins
 from pigeonhole.data.reading import SPLITS, Reading, ReadOptions
 from pigeonhole.data.splitting import TEST, UNDECIDED, SplitOptions, assign
 from pigeonhole.images import Shape
@@ -134,15 +135,15 @@ def _group_paths(groups: Path | Sequence[Path] | None, group_by: str | None) -> 
 class _Stored:
     labels_N: NDArray[np.int64]
     own_split_N: NDArray[np.uint8]
-    origins: list[str]
-    digests: bytes
+    origins: Origins
+    digests: bytearray
 
 
 def _store(reading: Reading, staged: Path, progress: Progress) -> _Stored:
     """Writes every image and keeps what is known of it."""
     labels: list[NDArray[np.int64]] = []
     splits: list[NDArray[np.uint8]] = []
-    origins: list[str] = []
+    origins = Origins()
     with (staged / FILE).open("wb") as file:
         writer = ImageWriter(file, reading.shape_HWC)
         for chunk in reading.chunks:
@@ -150,12 +151,12 @@ def _store(reading: Reading, staged: Path, progress: Progress) -> _Stored:
             labels.append(chunk.labels_N)
             code = UNDECIDED if chunk.split is None else SPLITS.index(chunk.split)
             splits.append(np.full(len(chunk.labels_N), code, np.uint8))
-            origins.extend(chunk.origins)
+            origins.append(chunk.origins)
             progress.advance(len(chunk.labels_N))
         writer.finish()
     if not labels:
         raise DataError(f"{reading.title}: no images", "at least two images of two classes", "give another source")
-    return _Stored(np.concatenate(labels), np.concatenate(splits), origins, bytes(writer.digests))
+    return _Stored(np.concatenate(labels), np.concatenate(splits), origins, writer.digests)
 
 
 def _judge(

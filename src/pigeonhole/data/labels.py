@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pigeonhole.core.errors import DataError, UsageError, listing
+from pigeonhole.data.origins import Origins
 
 MIN_CLASSES = 2
 _SHOWN_CLASSES = 12
@@ -18,7 +19,7 @@ _SHOWN_CLASSES = 12
 
 def resolve(
     labels_N: NDArray[np.int64],
-    origins: Sequence[str],
+    origins: Origins,
     source_names: Sequence[str] | None,
     user_names: Sequence[str] | None,
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -79,7 +80,7 @@ def _check_count(names: Sequence[str]) -> None:
         )
 
 
-def _numbers(labels_N: NDArray[np.int64], origins: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _numbers(labels_N: NDArray[np.int64], origins: Origins) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     present = np.unique(labels_N)
     start = min(int(present[0]), 1)
     if present[-1] - start >= len(present):
@@ -89,7 +90,7 @@ def _numbers(labels_N: NDArray[np.int64], origins: Sequence[str]) -> tuple[NDArr
     return labels_N - start, names
 
 
-def _gap(labels_N: NDArray[np.int64], origins: Sequence[str], present: NDArray[np.int64], start: int) -> DataError:
+def _gap(labels_N: NDArray[np.int64], origins: Origins, present: NDArray[np.int64], start: int) -> DataError:
     first_missing = next(number for number, value in enumerate([*present.tolist(), -1], start=start) if value != number)
     beyond = np.flatnonzero(labels_N > first_missing)
     places = [f"{origins[row]}: label {labels_N[row]}" for row in beyond[:10].tolist()]
@@ -100,7 +101,7 @@ def _gap(labels_N: NDArray[np.int64], origins: Sequence[str], present: NDArray[n
     )
 
 
-def _by_value(labels_N: NDArray[np.int64], origins: Sequence[str], values: Sequence[int]) -> NDArray[np.int64]:
+def _by_value(labels_N: NDArray[np.int64], origins: Origins, values: Sequence[int]) -> NDArray[np.int64]:
     order = np.argsort(values)
     ascending = np.asarray(values, np.int64)[order]
     places = np.minimum(np.searchsorted(ascending, labels_N), len(ascending) - 1)

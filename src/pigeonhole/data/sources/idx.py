@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from pigeonhole.core.errors import DataError, listing
+from pigeonhole.data.origins import Numbered
 from pigeonhole.data.plain import Plain, is_inside, opened, sniff
 from pigeonhole.data.reading import CHUNK_BYTES, Chunk, Reading, ReadOptions, Split
 from pigeonhole.images import Limits
@@ -181,7 +182,7 @@ def _pair_chunks(pair: Pair, images: Plain, labels: Plain) -> Iterator[Chunk]:
         yield Chunk(
             np.frombuffer(pixels, np.uint8).reshape(n, height, width, 1),
             np.frombuffer(numbers, np.uint8).astype(np.int64),
-            [f"{images.path.name} image {index}" for index in range(start, start + n)],
+            Numbered(f"{images.path.name} image", start, n),
             pair.split,
         )
 

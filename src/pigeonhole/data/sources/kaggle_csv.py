@@ -12,15 +12,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.data.cells import Columns, Problems, Rows, parse_exact, parse_fast
+from pigeonhole.data.origins import Numbered
 from pigeonhole.data.plain import Plain, opened, sniff
 from pigeonhole.data.reading import Chunk, Reading, ReadOptions
 from pigeonhole.data.table_header import Table, read_header
 from pigeonhole.images import Shape
 
-# Half of the processor's second-level cache: larger blocks were 20% slower.
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 19
+# Larger than any array that parsing a block makes.
+_KEPT_BYTES = 16 << 20
 _REMEDY = "correct these cells, then run the same command again"
 
 
@@ -73,9 +77,7 @@ def _chunks(path: Path, options: ReadOptions, files: list[dict[str, Any]]) -> It
 
 def chunk_of(labels_N: Any, pixels: Any, shape_HWC: Shape, name: str, row: int) -> Chunk:
     """The chunk of rows that begin with row number `row` of the file called `name`."""
-    return Chunk(
-        pixels.reshape(-1, *shape_HWC), labels_N, [f"{name} row {number}" for number in range(row, row + len(labels_N))]
-    )
+    return Chunk(pixels.reshape(-1, *shape_HWC), labels_N, Numbered(f"{name} row", row, len(labels_N)))
 
 
 def parsed_blocks(file: Plain, table: Table, problems: Problems) -> Iterator[tuple[Rows, int]]:
@@ -89,6 +91,7 @@ def parsed_blocks(file: Plain, table: Table, problems: Problems) -> Iterator[tup
     Yields:
         The labels and pixels of a block, and how many rows of the file it has.
     """
+    _keep_freed_memory()
     row = table.first_row
     threads = min(4, os.cpu_count() or 1)
     waiting: deque[tuple[bytes, Future[Rows | None]]] = deque()
@@ -105,6 +108,15 @@ def parsed_blocks(file: Plain, table: Table, problems: Problems) -> Iterator[tup
             parsed = _judged(block, future, table.columns, row, problems)
             row += parsed[1]
             yield parsed
+
+
+def _keep_freed_memory() -> None:
+    """Makes glibc keep the memory of freed arrays for the next block, instead of asking the kernel for fresh pages.
+
+    It raises its own limit for that when a large mapped array is freed. The array is never touched, so it costs
+    nothing; without it page faults take more time than parsing (42,000 rows: 0.51 s of processor time, 0.21 with it).
+    """
+    np.empty(_KEPT_BYTES, np.uint8)
 
 
 def _judged(
