@@ -23,9 +23,16 @@ def test_evaluation_is_honest_and_complete(walked: Walked) -> None:
     assert figures["n"] == 500
     assert figures["accuracy"]["low"] < figures["accuracy"]["value"] < figures["accuracy"]["high"]
     assert figures["accuracy"]["value"] > 0.9
-    assert {"auc_weighted", "log_loss", "calibration_error", "f1", "precision", "recall", "by_class", "confusion_matrix"} <= set(
-        figures
-    )
+    assert {
+        "auc_weighted",
+        "log_loss",
+        "calibration_error",
+        "f1",
+        "precision",
+        "recall",
+        "by_class",
+        "confusion_matrix",
+    } <= set(figures)
     assert np.sum(figures["confusion_matrix"]["data"]["matrix"]) == 500
     assert all(Path(picture).is_file() for picture in figures["pictures"])
 

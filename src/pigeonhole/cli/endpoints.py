@@ -202,5 +202,6 @@ def stop(endpoint: EndpointName, json: Json = False, workspace: WorkspaceFolder 
     if json:
         print_json({"name": stopped.name, "pids": list(stopped.pids), "forced": stopped.forced})
     else:
-        ended = f"processes {', '.join(map(str, stopped.pids))} are gone" if stopped.pids else "nothing of it was running"
+        pids = ", ".join(map(str, stopped.pids))
+        ended = f"processes {pids} are gone" if pids else "nothing of it was running"
         print_text(f"endpoint {stopped.name} is stopped; {ended}")

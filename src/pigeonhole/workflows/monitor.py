@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from pigeonhole import bundle, endpoints, monitoring, predictions
-from pigeonhole.core.errors import UsageError
+from pigeonhole.core.errors import NotFoundError, UsageError
 from pigeonhole.core.workspace import Workspace
 
 ALL = "all"
@@ -19,7 +19,7 @@ def monitor(endpoint: str, *, window: str = ALL, workspace: Workspace | str | Pa
     """How an endpoint is doing: load, latency, errors, class mix, confidence, live accuracy.
 
     Args:
-        endpoint: the endpoint's name; it need not run.
+        endpoint: the endpoint's name; one that was stopped still has its log.
         window: how far back to look: `90s`, `20m`, `2h`, `7d`, or `all`.
         workspace: where the endpoint is recorded.
 
@@ -28,12 +28,25 @@ def monitor(endpoint: str, *, window: str = ALL, workspace: Workspace | str | Pa
         UsageError: the window is no duration.
     """
     space = Workspace.find(workspace)
-    status = endpoints.show(space, endpoint)
-    served = bundle.load(Path(status.deployments[0].bundle_folder), verify=False)
-    seen = predictions.read_window(space.database, status.name, _since_s(window))
-    signals = monitoring.signals(seen, served.class_names, served.reference)
-    monitoring.keep(space.database, status.name, signals)
+    seen = predictions.read_window(space.database, endpoint, _since_s(window))
+    served = _served(space, endpoint, asked=bool(seen.models))
+    class_names = served.class_names if served else seen.class_names
+    signals = monitoring.signals(seen, class_names, served.reference if served else None)
+    monitoring.keep(space.database, endpoint, signals)
     return signals
+
+
+def _served(space: Workspace, endpoint: str, *, asked: bool) -> bundle.Bundle | None:
+    """The bundle behind the endpoint; `None` for one that was stopped, of which only the log is left."""
+    try:
+        deployments = endpoints.show(space, endpoint).deployments
+    except NotFoundError:
+        if asked:
+            return None
+        raise
+    folders = [Path(item.bundle_folder) for item in deployments]
+    standing = [folder for folder in folders if (folder / "manifest.json").is_file()]
+    return bundle.load(standing[0], verify=False) if standing else None
 
 
 def _since_s(window: str) -> float | None:
