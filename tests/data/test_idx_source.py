@@ -52,7 +52,7 @@ def test_a_file_that_lies_there_zipped_and_unzipped_counts_once(tmp_path: Path) 
 
 
 def test_many_chunks_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pigeonhole.data.sources.idx.CHUNK_BYTES", 50)
+    monkeypatch.setattr("pigeonhole.data.idx_format.CHUNK_BYTES", 50)
     write_pair(tmp_path, 11)
     chunks = read(tmp_path)
     assert len(chunks) == 4

@@ -204,6 +204,16 @@ def test_what_is_no_source_is_refused_and_leaves_nothing(workspace, tmp_path, ma
     assert left_in(workspace) == []
 
 
+@pytest.mark.parametrize("option", [{"label": "digit"}, {"shape": (4, 4, 1)}])
+@pytest.mark.parametrize("source", ["mnist", "mnist-5k", "folder", "idx"])
+def test_an_option_that_would_be_ignored_is_refused(workspace, tmp_path, source: str, option) -> None:
+    write_folder(tmp_path / "folder")
+    write_pair(tmp_path / "idx", 9)
+    location = source if source.startswith("mnist") else str(tmp_path / source)
+    with pytest.raises(UsageError, match=f"for a source of the kind '{source}'"):
+        ingest(workspace, location, name="d", **option)
+
+
 def _written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
@@ -322,6 +332,29 @@ def test_writers_at_once_get_one_version_each_and_one_for_the_same(workspace: Wo
     assert len({answer[0] for answer in answers}) == 2
     assert answers[0][0] == answers[1][0]
     assert [summary.version for summary in list_datasets(workspace)] == [1, 2]
+
+
+LIGHT = """
+import sys
+import pigeonhole.data
+heavy = {"pyarrow", "pandas", "pydantic", "PIL", "torch", "sklearn", "mlflow", "http.client"} & set(sys.modules)
+sys.exit(f"imported {heavy}" if heavy else 0)
+"""
+READS = """
+import sys
+from pathlib import Path
+from pigeonhole.core.workspace import Workspace
+from pigeonhole.data import open_dataset
+dataset = open_dataset(Workspace(Path(sys.argv[1])), "d")
+dataset.train.images_NHWC, dataset.validation.labels_N, dataset.groups_N, dataset.origins, dataset.image_sha256
+sys.exit("imported pandas" if "pandas" in sys.modules else 0)
+"""
+
+
+def test_the_room_is_light_and_reading_a_dataset_leaves_pandas_alone(workspace: Workspace, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", LIGHT], check=True)
+    ingest(workspace, str(write_csv(tmp_path / "a.csv")), name="d")
+    subprocess.run([sys.executable, "-c", READS, str(workspace.root)], check=True)
 
 
 def test_a_damaged_version_is_named(workspace: Workspace, tmp_path: Path) -> None:

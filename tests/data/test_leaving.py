@@ -111,6 +111,8 @@ def test_a_failed_export_leaves_nothing(workspace: Workspace, tmp_path: Path) ->
     before = sorted(tmp_path.iterdir())
     with pytest.raises(DataError, match="'a/b' as a folder"):
         export(dataset, tmp_path / "out", "folder")
+    with pytest.raises(UsageError, match="File exists"):
+        export(dataset, path / "below-a-file", "csv")
     with pytest.raises(UsageError, match="'jpg'"):
         export(dataset, tmp_path / "out", "jpg")
     with pytest.raises(UsageError, match="'all'"):

@@ -57,10 +57,13 @@ def export(dataset: Dataset, to: Path, format: str, split: str | None = None) ->
     to = to.expanduser()
     if to.exists():
         raise ConflictError(f"{to} is there already", "a name that is not taken", "choose another --to, or remove it")
-    with staged_folder(to.absolute().parent) as staged:
-        made = staged / "export"
-        _WRITERS[format](_Job(dataset, rows, split), made)
-        made.rename(to)
+    try:
+        with staged_folder(to.absolute().parent) as staged:
+            made = staged / "export"
+            _WRITERS[format](_Job(dataset, rows, split), made)
+            made.rename(to)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise UsageError(f"{to}: {error.strerror}", "a place that can be written to", "choose another --to") from error
     return to
 
 

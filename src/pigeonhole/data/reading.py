@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pigeonhole.core.errors import UsageError
 from pigeonhole.core.progress import Progress, Silent
 from pigeonhole.images import Limits, Shape
 
@@ -36,6 +37,20 @@ class ReadOptions:
     shape: Shape | None = None
     limits: Limits = field(default_factory=Limits)
     progress: Progress = field(default_factory=Silent)
+
+    def refuse_table_options(self, kind: str) -> None:
+        """For sources that are no tables: an option that would be ignored is an error, not a silence.
+
+        Raises:
+            UsageError: a label column or a shape was given.
+        """
+        given = [name for name, value in (("--label", self.label), ("shape", self.shape)) if value is not None]
+        if given:
+            raise UsageError(
+                f"{' and '.join(given)} for a source of the kind {kind!r}",
+                "these options with a CSV file",
+                "leave it out",
+            )
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class ImageFolderSource:
 
     def read(self, location: str, options: ReadOptions) -> Reading:
         """Walks the folder and reads every image's header. See `Source.read`."""
+        options.refuse_table_options(self.kind)
         root = Path(location).expanduser()
         found = _walk(root)
         classes = _classes(root, found)

@@ -10,9 +10,9 @@ from typing import Any
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.core.files import read_json
 from pigeonhole.core.progress import Progress
+from pigeonhole.data.idx_format import Pair, idx_file, read_pairs
 from pigeonhole.data.plain import opened
 from pigeonhole.data.reading import Reading, ReadOptions
-from pigeonhole.data.sources.idx import Pair, idx_file, read_pairs
 
 DATA_VARIABLE = "PIGEONHOLE_DATA"
 MIRRORS = (
@@ -50,8 +50,9 @@ class MnistSource:
         """True for the name `mnist`."""
         return location == self.kind
 
-    def read(self, location: str, options: ReadOptions) -> Reading:  # noqa: ARG002 - `Source`
+    def read(self, location: str, options: ReadOptions) -> Reading:
         """Finds or downloads the four files. See `Source.read`."""
+        options.refuse_table_options(location)
         found = self._at_hand() or self._downloaded(options.progress)
         paths = [path for path, _ in found]
         origins = [{"name": name, **origin} for name, (_, origin) in zip(self._files, found, strict=True)]
@@ -80,7 +81,9 @@ class MnistSource:
             path = folder / f"{name}.gz"
             if not path.exists():
                 self._fetch(path, sha256, progress)
-            result.append((path, {"found_in": "cache", **read_json(path.with_name(f"{path.name}.origin.json"))}))
+            # A file that somebody put there has no record of its address; its hash is checked all the same.
+            record = path.with_name(f"{path.name}.origin.json")
+            result.append((path, {"found_in": "cache", **(read_json(record) if record.exists() else {})}))
         return result
 
     def _fetch(self, path: Path, sha256: str, progress: Progress) -> None:

@@ -36,8 +36,9 @@ class MnistSampleSource:
         """True for the name `mnist-5k`."""
         return location == self.kind
 
-    def read(self, location: str, options: ReadOptions) -> Reading:  # noqa: ARG002 - `Source`
+    def read(self, location: str, options: ReadOptions) -> Reading:
         """Finds the package's file. See `Source.read`."""
+        options.refuse_table_options(location)
         path = _path()
         facts: dict[str, Any] = {"package": f"{_PACKAGE} {_version()}", "files": []}
         return Reading(
