@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pigeonhole.evaluation import wilson
-from pigeonhole.predictions import Window
-from pigeonhole.predictions.window import NO_LABEL
+from pigeonhole.predictions import NO_LABEL, Window
 
 _PERCENTILES = (50, 95, 99)
 # A handful of requests within a moment is no rate of thousands a second.

@@ -192,23 +192,29 @@ def statistic_names(shape_HWC: tuple[int, int, int]) -> list[str]:
 
 
 def _rows(batch: list[Entry], source: str, endpoint: str, shape_HWC: tuple[int, int, int]) -> list[tuple[Any, ...]]:
-    packed_NS = _packed_statistics(batch, shape_HWC)
+    """The rows to insert. What is packed is computed for all images at once, and cut afterwards."""
+    answered = [entry for entry in batch if entry.probs_NK is not None]
+    columns = _packed(answered, shape_HWC) if answered else ()
     rows, start = [], 0
     for entry in batch:
-        classes = probability = figures = None
+        packed: tuple[bytes | None, ...] = (None, None, None)
         if entry.probs_NK is not None:
             stop = start + entry.n_images
-            classes = entry.probs_NK.argmax(axis=1).astype(CLASSES_TYPE).tobytes()
-            probability = entry.probs_NK.max(axis=1).astype(PROBABILITY_TYPE).tobytes()
-            figures = packed_NS[start:stop].tobytes()
+            packed = tuple(content[start * width : stop * width] for content, width in columns)
             start = stop
-        rows.append((entry[0], source, endpoint, *entry[1:6], classes, probability, figures))
+        rows.append((entry[0], source, endpoint, *entry[1:6], *packed))
     return rows
 
 
-def _packed_statistics(batch: list[Entry], shape_HWC: tuple[int, int, int]) -> npt.NDArray[np.float16]:
-    pixels = b"".join([entry.pixels for entry in batch if entry.probs_NK is not None])
-    images_NHWC = np.frombuffer(pixels, np.uint8).reshape(-1, *shape_HWC)
-    values = statistics(images_NHWC).values()
-    columns = [value if value.ndim == 2 else value[:, None] for value in values]
-    return np.concatenate(columns, axis=1).astype(STATISTICS_TYPE)
+def _packed(answered: list[Entry], shape_HWC: tuple[int, int, int]) -> tuple[tuple[bytes, int], ...]:
+    """Classes, probabilities and statistics of all images in a row, each with its bytes an image."""
+    probs_NK = np.concatenate([entry.probs_NK for entry in answered if entry.probs_NK is not None])
+    images_NHWC = np.frombuffer(b"".join([entry.pixels for entry in answered]), np.uint8).reshape(-1, *shape_HWC)
+    columns = [value if value.ndim == 2 else value[:, None] for value in statistics(images_NHWC).values()]
+    figures_NS = np.concatenate(columns, axis=1).astype(STATISTICS_TYPE)
+    packed = (
+        probs_NK.argmax(axis=1).astype(CLASSES_TYPE)[:, None],
+        probs_NK.max(axis=1).astype(PROBABILITY_TYPE)[:, None],
+        figures_NS,
+    )
+    return tuple((values.tobytes(), values[:1].nbytes) for values in packed)

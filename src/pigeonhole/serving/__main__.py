@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -16,10 +15,6 @@ def main() -> int:
     # numpy's linear algebra would keep a thread for each core and fight the event loop for them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%FT%T%z"
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     from pigeonhole.core.errors import PigeonholeError
     from pigeonhole.serving.config import ServingConfig
     from pigeonhole.serving.server import announce, run

@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import socket
+import sys
 import time
 import uuid
 from types import FrameType
@@ -41,6 +42,7 @@ def run(config: ServingConfig) -> int:
         GateError: it does not reproduce its probe.
     """
     started = time.perf_counter()
+    _log_to_stderr()
     inherited = config.socket_fd
     listener = listen(config.host, config.port) if inherited is None else socket.socket(fileno=inherited)
     bundle = load(config.bundle_folder, threads=config.threads)
@@ -62,6 +64,15 @@ def run(config: ServingConfig) -> int:
             log.close()
     logger.info("stopped")
     return INTERRUPTED if server.ended_by == signal.SIGINT else 0
+
+
+def _log_to_stderr() -> None:
+    """Lines with times on stderr, unless the program that embeds the server has arranged its own."""
+    if not logging.getLogger().handlers:
+        logging.basicConfig(
+            level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%FT%T%z"
+        )
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def warm_up(bundle: Bundle) -> float:
