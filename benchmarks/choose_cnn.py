@@ -101,7 +101,7 @@ def main() -> None:
     options = parser.parse_args()
     data = training_data(FOLDER)
     print(f"{len(data.train_labels_N):,} training images, {len(data.validation_labels_N):,} of other writers")
-    print(f"{'candidate':<30} {'errors %':>9} {'log loss':>9} {'parameters':>11} {'speed':>7}  seeds")
+    print(f"{'candidate':<30} {'errors %':>9} {'loss':>9} {'parameters':>11} {'speed':>7}  seeds")
     base: list[dict[str, Any]] = []
     for name in options.only:
         rows = [measured(name, seed, data) for seed in range(options.seeds)]

@@ -79,7 +79,7 @@ def _epoch(
     if data.validation is not None:
         images_NHWC, labels_N = data.validation
         loader = Loader(images_NHWC, session.normalizer, session.hardware.device)
-        validated = score(judged, loader, labels_N, session.hardware)
+        validated = score(judged, loader, labels_N, session.hardware, session.training.label_smoothing)
     return epoch_record(trainer, history, trained, validated, trained_s, time.perf_counter() - start)
 
 

@@ -33,7 +33,7 @@ class Score:
     """Mean loss and accuracy over some images.
 
     Attributes:
-        loss: cross-entropy in nats (in training: of the smoothed labels).
+        loss: cross-entropy in nats, with labels smoothed as in training, so that both curves are of one thing.
         accuracy: share of images whose largest output is their class.
     """
 
@@ -109,7 +109,7 @@ class Trainer:
 
 
 @torch.inference_mode()
-def score(network: Network, loader: Loader, labels_N: Labels, hardware: Hardware) -> Score:
+def score(network: Network, loader: Loader, labels_N: Labels, hardware: Hardware, label_smoothing: float) -> Score:
     """Loss and accuracy of the network as it stands, in the number type of training.
 
     Raises:
@@ -122,7 +122,7 @@ def score(network: Network, loader: Loader, labels_N: Labels, hardware: Hardware
             logits.append(network(x_NCHW).float())
     logits_NK = torch.cat(logits)
     targets_N = torch.from_numpy(np.asarray(labels_N, np.int64)).to(logits_NK.device)
-    loss = float(functional.cross_entropy(logits_NK, targets_N))
+    loss = float(functional.cross_entropy(logits_NK, targets_N, label_smoothing=label_smoothing))
     if not math.isfinite(loss):
         raise TrainingError(f"the validation loss is {loss}", "a finite loss", "train with a lower --set learning_rate")
     return Score(loss, float((logits_NK.argmax(dim=1) == targets_N).float().mean()))
