@@ -57,6 +57,20 @@ class Deployment:
         if now - self.ready_since > STEADY_S:
             self.crashes = 0
 
+    def wellness(self) -> str:
+        """What to say of a server that answers."""
+        if not self.restarts:
+            return f"{self.model} answers"
+        times = "once" if self.restarts == 1 else f"{self.restarts} times"
+        return f"{self.model} answers; started again {times}, lastly because {self.trouble}"
+
+
+def failure(child: Child, why: str) -> str:
+    """Why a deployment failed, under Azure's name for that, with the end of its log."""
+    name = "PodOutOfMemory" if "GiB of memory" in why else "ResourceNotReady"
+    log = child.log_tail()
+    return f"{name}: {why}" + (f"; the end of its log:\n{log}" if log else "")
+
 
 def excess(deployment: Deployment, child: Child) -> str:
     """Why the process has to be ended: it takes too long to start, or too much memory. Empty where it need not."""

@@ -19,7 +19,7 @@ from types import FrameType
 from pigeonhole.core.database import Row
 from pigeonhole.core.errors import UsageError
 from pigeonhole.endpoints.child import Child
-from pigeonhole.endpoints.deployment import CRASH_LIMIT, Deployment, excess
+from pigeonhole.endpoints.deployment import CRASH_LIMIT, Deployment, excess, failure
 from pigeonhole.endpoints.processes import holder_of
 from pigeonhole.endpoints.records import Report
 from pigeonhole.endpoints.resources import shortage
@@ -208,8 +208,7 @@ class Supervisor:
 
     def _give_up(self, deployment: Deployment, child: Child, why: str) -> None:
         child.wait(DRAIN_S)
-        log = child.log_tail()
-        reason = f"{_azure_name(why)}: {why}" + (f"; the end of its log:\n{log}" if log else "")
+        reason = failure(child, why)
         remedy = child.remedy() or f"read pigeonhole endpoints logs {self._name}, mend the cause, and deploy again"
         logger.warning("%s is given up: %s", deployment.model, why)
         self._discard(deployment)
@@ -255,11 +254,7 @@ class Supervisor:
 
     def _is_well(self, deployment: Deployment) -> None:
         deployment.is_well()
-        reason = f"{deployment.model} answers"
-        if deployment.restarts:
-            times = "once" if deployment.restarts == 1 else f"{deployment.restarts} times"
-            reason += f"; started again {times}, lastly because {deployment.trouble}"
-        self._tell_of(deployment, HEALTHY, reason)
+        self._tell_of(deployment, HEALTHY, deployment.wellness())
 
     def _on_missed_look(self, deployment: Deployment, child: Child) -> None:
         if child.returncode is not None or self._stop:
@@ -309,11 +304,6 @@ class Supervisor:
         for child in [*children, *self._leaving]:
             child.wait(DRAIN_S + 2.0)
         logger.info("supervisor %d has stopped its servers", os.getpid())
-
-
-def _azure_name(why: str) -> str:
-    """Azure's name for why a deployment failed."""
-    return "PodOutOfMemory" if "GiB of memory" in why else "ResourceNotReady"
 
 
 def _only_wake(number: int, frame: FrameType | None) -> None:
