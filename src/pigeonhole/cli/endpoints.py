@@ -44,7 +44,7 @@ def deploy(
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
-    """Put a model version behind an endpoint, in the background, and wait until it is Healthy."""
+    """Put a model version behind an endpoint, in the background."""
     from pigeonhole.workflows.deploy import deploy as run
 
     status = run(
@@ -59,9 +59,9 @@ def deploy(
         workspace=workspace,
     )
     _print_status(status.to_dict(), json)
-    if status.state != "Healthy":
+    if not status.deployed:
         raise typer.Exit(6)
-    suggest(f"pigeonhole data show DATASET --sample 0 --request | curl -sd @- {status.url}/score")
+    suggest(f"pigeonhole monitor {status.name}")
 
 
 def _print_status(facts: dict[str, Any], json: bool) -> None:

@@ -103,6 +103,6 @@ def remove(ref: str, *, workspace: WorkspaceLike = None) -> str:
     """
     space = Workspace.find(workspace)
     found = data.open_dataset(space, ref)
-    needed_by = [run.id for run in tracking.Runs(space).list() if run.record["dataset"]["ref"] == found.ref]
+    needed_by = [f"run {run.id}" for run in tracking.Runs(space).list() if run.record["dataset"] == found.ref]
     data.remove(space, found.ref, needed_by)
     return found.ref

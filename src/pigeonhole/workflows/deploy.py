@@ -24,7 +24,7 @@ def deploy(
     key: str | None = None,
     workspace: Workspace | str | Path | None = None,
 ) -> endpoints.EndpointStatus:
-    """A model behind an endpoint, in the background; returns when it is Healthy, or the reason why it is not.
+    """A model behind an endpoint, in the background; its state says whether it answers, why not, and what to do.
 
     Args:
         model: a registered model (`digits@champion`, `digits:3`), or the folder of a bundle.
@@ -40,11 +40,10 @@ def deploy(
     Raises:
         NotFoundError: there is no such model.
         DataError: the bundle's files are not what its manifest says.
-        GateError: the bundle does not reproduce its probe outputs on this machine.
     """
     space = Workspace.find(workspace)
     folder, name = bundle_folder(model, space)
-    bundle.load(folder).check_probe()
+    bundle.load(folder)
     return endpoints.deploy(
         space,
         endpoint=endpoint,
@@ -59,11 +58,11 @@ def deploy(
     )
 
 
-def require_healthy(status: endpoints.EndpointStatus) -> None:
-    """Nothing, if the endpoint is Healthy.
+def require_deployed(status: endpoints.EndpointStatus) -> None:
+    """Nothing, if what was asked for answers now.
 
     Raises:
-        GateError: it is not; the message carries the reason and the remedy.
+        GateError: it does not; the message carries the reason and the remedy.
     """
-    if status.state != HEALTHY:
+    if not status.deployed:
         raise GateError(f"endpoint {status.name} is {status.state}: {status.reason}", HEALTHY, status.remedy)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from pigeonhole import bundle, endpoints, monitoring, predictions
-from pigeonhole.core.errors import NotFoundError, UsageError
+from pigeonhole.core.errors import UsageError
 from pigeonhole.core.workspace import Workspace
 
 ALL = "all"
@@ -29,24 +29,12 @@ def monitor(endpoint: str, *, window: str = ALL, workspace: Workspace | str | Pa
     """
     space = Workspace.find(workspace)
     seen = predictions.read_window(space.database, endpoint, _since_s(window))
-    served = _served(space, endpoint, asked=bool(seen.models))
+    folder = Path(endpoints.last_deployment(space, endpoint).bundle_folder)
+    served = bundle.load(folder, verify=False) if folder.is_dir() else None
     class_names = served.class_names if served else seen.class_names
     signals = monitoring.signals(seen, class_names, served.reference if served else None)
     monitoring.keep(space.database, endpoint, signals)
     return signals
-
-
-def _served(space: Workspace, endpoint: str, *, asked: bool) -> bundle.Bundle | None:
-    """The bundle behind the endpoint; `None` for one that was stopped, of which only the log is left."""
-    try:
-        deployments = endpoints.show(space, endpoint).deployments
-    except NotFoundError:
-        if asked:
-            return None
-        raise
-    folders = [Path(item.bundle_folder) for item in deployments]
-    standing = [folder for folder in folders if (folder / "manifest.json").is_file()]
-    return bundle.load(standing[0], verify=False) if standing else None
 
 
 def _since_s(window: str) -> float | None:

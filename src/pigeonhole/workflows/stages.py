@@ -199,7 +199,7 @@ class DeployStage(Stage):
             deployment=self.deployment,
             workspace=space,
         )
-        deploy.require_healthy(status)
+        deploy.require_deployed(status)
         return status.to_dict()
 
     @override
