@@ -4,8 +4,7 @@
     python docs/readme.py --check   run the tours, exit 1 where README.md says something else
 
 A tour is what stands between `<!-- tour: NAME -->` and `<!-- end of tour -->`. In a `console` block each line that
-begins with `$ ` is run by a shell, and what follows it is its output (stdout, then what it said on stderr). A `python`
-block is run by Python, and the `text` block after it is its output. Each tour begins in an empty folder. Figures differ
+begins with `$ ` is run by a shell, and what follows it is its output, as a terminal shows it. A `python` block is run by Python, and the `text` block after it is its output. Each tour begins in an empty folder. Figures differ
 between machines, so the check compares the text with its numbers masked, and of the pictures their shape.
 """
 
@@ -96,9 +95,16 @@ def shell(command: str, place: Path) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIGEONHOLE_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", command], cwd=place, env=environment, capture_output=True, text=True, timeout=600, check=False
+        ["bash", "-c", command],
+        cwd=place,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
     )
-    output = "\n".join(line.rstrip() for line in (done.stdout + done.stderr).splitlines())
+    output = "\n".join(line.rstrip() for line in done.stdout.splitlines())
     if done.returncode:
         raise SystemExit(f"README: {command!r} ended with {done.returncode}:\n{output}")
     output = output.replace(f"{place.resolve()}/", "")

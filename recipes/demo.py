@@ -112,7 +112,8 @@ def report(outcome: Any, state: str, answered: int, right: int, figures: dict[st
     )
     if live:
         print(f"           live accuracy {live['value']:.2%} from {live['n']:,} labels fed back")
-    print("pictures   " + "\n           ".join(evaluation["pictures"]))
+    curves = [str(path) for path in Path(outcome.facts("train")["folder"], "plots").glob("*.png")]
+    print("pictures   " + "\n           ".join(curves + evaluation["pictures"]))
     if reused:
         print(f"reused     {', '.join(reused)}")
     print(f"took       {seconds:.0f} s; the endpoint is stopped, nothing is left running")

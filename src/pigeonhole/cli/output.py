@@ -18,20 +18,22 @@ _WIDE = 400
 
 def print_json(value: Any) -> None:
     """The result as JSON on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    print_text(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def print_text(text: str) -> None:
-    """The result as text on stdout."""
+    """The result as text on stdout, at once, so that it stands in order with what stderr says."""
     sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:
-    """A titled list of names and values on stdout; a value of `None` is left out."""
+    """A titled list of names and values on stdout, values of several lines indented; `None` is left out."""
     shown = {name: value for name, value in facts.items() if value is not None}
     width = max((len(name) for name in shown), default=0)
     lines = [title] if title else []
-    lines += [f"  {name:<{width}}  {value}" for name, value in shown.items()]
+    indent = "\n" + " " * (width + 4)
+    lines += [f"  {name:<{width}}  {str(value).replace(chr(10), indent)}" for name, value in shown.items()]
     print_text("\n".join(lines))
 
 

@@ -57,8 +57,8 @@ def status(json: Json = False, workspace: WorkspaceFolder = None) -> None:
         f"workspace {facts['workspace']}",
         {
             "holds": holds,
-            "running": "\n             ".join(facts["running"]) or "nothing",
-            "attention": "\n             ".join(facts["attention"]) or "nothing",
+            "running": "\n".join(facts["running"]) or "nothing",
+            "attention": "\n".join(facts["attention"]) or "nothing",
         },
     )
     suggest(facts["next"])

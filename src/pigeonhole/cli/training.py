@@ -135,7 +135,7 @@ def _print_evaluation(facts: dict[str, Any]) -> None:
             "log loss": f"{facts['log_loss']:.4f}",
             "calibration error": percent(facts["calibration_error"]),
             "looks at test": facts.get("test_looks"),
-            "pictures": "\n            ".join(facts["pictures"]),
+            "pictures": "\n".join(facts["pictures"]),
         },
     )
     print_table(

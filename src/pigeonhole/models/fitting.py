@@ -8,6 +8,7 @@ from pigeonhole.core.errors import UsageError
 from pigeonhole.core.optional import require
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import Observer, Trained, TrainingData, Unwatched
+from pigeonhole.models.waiting import require_torch
 
 
 def fit(
@@ -49,7 +50,7 @@ def fit(
         from pigeonhole.models.classical import fit_estimator
 
         return fit_estimator(spec, data, seed=seed, observer=observer)
-    require("torch", extra="train")
+    require_torch()
     require("safetensors", extra="train")
     from pigeonhole.models.networks import fit_network
 
@@ -63,7 +64,7 @@ def load(folder: Path) -> Trained:
         NotFoundError: no finished network is there (an estimator lives on as its bundle only).
         DataError: the files are damaged, or a later release's.
     """
-    require("torch", extra="train")
+    require_torch()
     require("safetensors", extra="train")
     from pigeonhole.models.networks import load_network
 

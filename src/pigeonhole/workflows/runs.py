@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pigeonhole import evaluation, tracking
+from pigeonhole import data, evaluation, tracking
 from pigeonhole.core.errors import GateError, NotFoundError, UsageError
 from pigeonhole.core.files import read_json
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.workflows.exporting import export_run
 
 LATEST = "latest"
 WorkspaceLike = Workspace | str | Path | None
@@ -130,7 +131,7 @@ def compare(refs: Sequence[str], *, workspace: WorkspaceLike = None) -> RunCompa
 
     Raises:
         UsageError: fewer than two runs, or runs that were scored on different images.
-        GateError: a run was not evaluated.
+        GateError: a run was not evaluated, or its export does not verify.
     """
     if len(refs) < 2:
         raise UsageError(f"{len(refs)} run to compare", "two or more", "name another run; pigeonhole runs list")
@@ -146,7 +147,17 @@ def compare(refs: Sequence[str], *, workspace: WorkspaceLike = None) -> RunCompa
                 "runs scored on the same images",
                 "compare runs of one dataset version",
             )
-    return RunComparison(tuple(_row(item, figures, found[0]) for item, figures in zip(found, scored, strict=True)))
+    return RunComparison(
+        tuple(_row(_exported(space, item), figures, found[0]) for item, figures in zip(found, scored, strict=True))
+    )
+
+
+def _exported(space: Workspace, item: tracking.Run) -> tracking.Run:
+    """The run with its bundle, so that size and latency are known; exported now if `register` has not done it."""
+    if not (item.bundle / "manifest.json").is_file():
+        with tracking.Runs(space).write(item.id) as writing:
+            export_run(writing, data.open_dataset(space, writing.record["dataset"]))
+    return item
 
 
 def _scored(item: tracking.Run) -> dict[str, Any]:
