@@ -4,8 +4,9 @@
     python docs/readme.py --check   run the tours, exit 1 where README.md says something else
 
 A tour is what stands between `<!-- tour: NAME -->` and `<!-- end of tour -->`. In a `console` block each line that
-begins with `$ ` is run by a shell, and what follows it is its output, as a terminal shows it. A `python` block is run by Python, and the `text` block after it is its output. Each tour begins in an empty folder. Figures differ
-between machines, so the check compares the text with its numbers masked, and of the pictures their shape.
+begins with `$ ` is run by a shell, and what follows it is its output, as a terminal shows it. A `python` block is run
+by Python, and the `text` block after it is its output. Each tour begins in an empty folder. Figures differ between
+machines, so the check compares the text with its numbers masked, and of the pictures their shape.
 """
 
 from __future__ import annotations
