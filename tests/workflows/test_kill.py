@@ -81,7 +81,7 @@ def finish_if_unfinished(space: Workspace) -> None:
 
 
 def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path: Path) -> None:
-    check_resumes(tmp_path, kills=2)
+    check_resumes(tmp_path, kills=1)
 
 
 @pytest.mark.full

@@ -168,7 +168,7 @@ def test_an_onnx_file_from_elsewhere_is_registered(walked: Walked, tmp_path: Pat
     bundle = ph.model("digits:1", workspace=walked.space).folder
     file = tmp_path / "elsewhere.onnx"
     file.write_bytes((bundle / "model.onnx").read_bytes())
-    model = ph.register_onnx(file, name="elsewhere", labels=None, samples="digits", workspace=walked.space)
+    model = ph.register_onnx(file, name="elsewhere", samples="digits", workspace=walked.space)
     assert model.aliases == ("champion",)
     assert model.run_id is None
     images = ph.dataset("digits", workspace=walked.space).validation.images_NHWC[:50]

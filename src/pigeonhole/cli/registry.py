@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,21 @@ ModelRef = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model: NAME, NAME:VERSION or NAME@ALIAS (champion, challenger).")
 ]
 models = typer.Typer(help="Look at registered models, promote and tidy them.", no_args_is_help=True)
+
+
+class Scale(StrEnum):
+    """The range of brightness that a model made elsewhere wants."""
+
+    unit = "0-1"
+    bytes_ = "0-255"
+
+
+class Layout(StrEnum):
+    """The order of axes in a model made elsewhere."""
+
+    channels_last = "NHWC"
+    channels_first = "NCHW"
+    flat = "flat"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,20 +53,27 @@ def register(
     ] = None,
     labels: Annotated[str | None, typer.Option(help="For an ONNX file: its class names, separated by commas.")] = None,
     samples: Annotated[
-        str | None, typer.Option(help="For an ONNX file: a dataset whose images show what it expects.")
+        str | None, typer.Option(help="For an ONNX file: images such as it was made for, a dataset or a folder.")
     ] = None,
+    scale: Annotated[Scale | None, typer.Option(help="For an ONNX file: the brightness range it wants.")] = None,
+    layout: Annotated[Layout | None, typer.Option(help="For an ONNX file: the order of its input's axes.")] = None,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Export an evaluated run to a bundle, verify it, and give it a version in the registry."""
+    from pigeonhole.core.errors import UsageError
     from pigeonhole.workflows import register as workflow
 
     if run_ref.endswith(".onnx"):
+        if samples is None:
+            raise UsageError(f"{run_ref} without sample images", "images that it was made for", "add --samples DATASET")
         version = workflow.register_onnx(
             Path(run_ref),
             name=name,
             labels=labels.split(",") if labels else None,
             samples=samples,
+            scale=scale.value if scale else None,
+            layout=layout.value if layout else None,
             workspace=workspace,
         )
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pigeonhole.images.brightness import looks_inverted, statistics
 from pigeonhole.images.decoding import Limits, decode, header
 from pigeonhole.images.drawing import png, terminal
+from pigeonhole.images.files import prepare_files, read_folder
 from pigeonhole.images.preparing import Normal, Prepared, prepare
 from pigeonhole.images.sizing import Shape, fit
 
@@ -19,6 +20,8 @@ __all__ = [
     "looks_inverted",
     "png",
     "prepare",
+    "prepare_files",
+    "read_folder",
     "statistics",
     "terminal",
 ]

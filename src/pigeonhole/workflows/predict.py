@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pigeonhole import bundle, images
-from pigeonhole.core.errors import DataError, listing
+from pigeonhole import images
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.workflows.bundles import find_bundle
 
@@ -49,7 +48,8 @@ def predict(
         DataError: files that are no images; all are named.
     """
     loaded = find_bundle(model, workspace)
-    prepared = _prepared(loaded, [Path(file) for file in files], invert)
+    paths = [Path(file) for file in files]
+    prepared = images.prepare_files(paths, loaded.shape_HWC, invert=invert, reference=loaded.normal)
     images_NHWC = np.stack([item.image_HWC for item in prepared])
     probs_NK = loaded.predict(images_NHWC).probs_NK
     return [
@@ -62,24 +62,3 @@ def predict(
         )
         for file, item, label, probs_K in zip(files, prepared, loaded.labels(probs_NK), probs_NK, strict=True)
     ]
-
-
-def _prepared(loaded: bundle.Bundle, files: list[Path], invert: bool) -> list[images.Prepared]:
-    prepared, problems = [], []
-    for file in files:
-        try:
-            prepared.append(
-                images.prepare(_bytes(file), loaded.shape_HWC, invert=invert, reference=loaded.normal, source=str(file))
-            )
-        except DataError as error:
-            problems.append(error.received)
-    if problems:
-        raise DataError(listing(problems), "image files (PNG, JPEG, …)", "leave those out, or correct their paths")
-    return prepared
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror}", "a readable image file", "check the path") from error

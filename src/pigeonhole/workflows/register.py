@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from pigeonhole import data, export, tracking
+import numpy as np
+import numpy.typing as npt
+
+from pigeonhole import data, export, images, tracking
 from pigeonhole.core.errors import GateError, NotFoundError, UsageError
 from pigeonhole.core.files import staged_folder
 from pigeonhole.core.workspace import Workspace, check_name
 from pigeonhole.workflows.evaluate import Report, read_report
-from pigeonhole.workflows.exporting import export_run, verification_rows
+from pigeonhole.workflows.exporting import VERIFICATION_IMAGES, export_run, verification_rows
 from pigeonhole.workflows.runs import find_run
 
 WorkspaceLike = Workspace | str | Path | None
@@ -53,45 +58,67 @@ def register_onnx(
     file: str | Path,
     *,
     name: str,
-    labels: Sequence[str] | None,
-    samples: str | None,
+    labels: Sequence[str] | None = None,
+    samples: str | Path,
+    scale: Literal["0-1", "0-255"] | None = None,
+    layout: Literal["NHWC", "NCHW", "flat"] | None = None,
     workspace: WorkspaceLike = None,
 ) -> tracking.ModelVersion:
     """A registered version of an ONNX file made elsewhere.
 
     Args:
-        file: the ONNX file; its first input takes a batch of images, its first suitable output gives probabilities.
+        file: the ONNX file; its input takes a batch of images, an output gives probabilities or logits.
         name: the model's name.
-        labels: the class names, in the order of the model's outputs; `None` takes the dataset's.
-        samples: a dataset whose training and validation images show what the model expects.
+        labels: the class names, in the order of the model's output; `None` takes those of the dataset `samples`.
+        samples: images such as the model was made for: a dataset, or a folder of image files.
+        scale: the range of brightness that a model with float input wants; `None` finds out with labelled samples.
+        layout: the order of its input's axes; `None` takes it from the input's shape.
         workspace: where the dataset is and the registry.
 
     Raises:
-        UsageError: no samples.
+        UsageError: no labels, where the samples have none.
         DataError: the file is no ONNX model, or does not fit the labels or the samples.
+        SpecError: scale or layout cannot be told; the message says what to pass.
     """
     check_name(name, "model")
-    if samples is None:
-        raise UsageError(
-            f"{file} without sample images",
-            "a dataset whose images the model was made for",
-            "add --samples DATASET (pigeonhole data list)",
-        )
     if not Path(file).is_file():
         raise NotFoundError(f"no file {file}", "an ONNX file", "check the path")
     space = Workspace.find(workspace)
-    source = data.open_dataset(space, samples)
-    rows = verification_rows(source, seed=0)
+    found = _samples(space, samples)
+    class_names = tuple(labels) if labels else found.class_names
+    if class_names is None:
+        raise UsageError(
+            f"{file} without labels", "the class names, in the order of the model's output", "add --labels A,B,C"
+        )
     with staged_folder(space.folder("imports")) as staged:
         export.import_onnx(
             Path(file),
-            labels=tuple(labels) if labels else source.class_names,
-            sample_images_NHWC=source.images_NHWC[rows],
-            sample_labels_N=source.labels_N[rows],
+            labels=class_names,
+            sample_images_NHWC=found.images_NHWC,
+            sample_labels_N=found.labels_N,
             folder=staged / "bundle",
-            lineage={"file": Path(file).name, "samples": source.ref, "samples_sha256": source.sha256},
+            lineage={"file": Path(file).name, "samples": found.name},
+            scale=scale,
+            layout=layout,
         )
         return tracking.register(space, staged / "bundle", name=name)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    name: str
+    images_NHWC: npt.NDArray[np.uint8]
+    labels_N: npt.NDArray[np.int64] | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+def _samples(space: Workspace, samples: str | Path) -> _Samples:
+    folder = Path(samples)
+    if folder.is_dir():
+        return _Samples(str(folder), images.read_folder(folder, VERIFICATION_IMAGES))
+    source = data.open_dataset(space, str(samples))
+    rows = verification_rows(source, seed=0)
+    return _Samples(source.ref, source.images_NHWC[rows], source.labels_N[rows], source.class_names)
 
 
 def _require_evaluation(run: tracking.Run, space: Workspace) -> Report:

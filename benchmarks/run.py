@@ -1,0 +1,57 @@
+"""Repeats the measurements of RECORDS.md, one after the other; what is finished is not measured again.
+
+    PIGEONHOLE_DATA=FOLDER python benchmarks/run.py --peers PYTHON
+
+`--peers` is a Python with what we measure beside (`make bench` makes one). What each measurement prints goes to
+`.benchmarks/NAME.txt`; remove a file to measure again. Leave the machine alone meanwhile: it takes about an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = Path(".benchmarks")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", default=sys.executable, help="a Python with the peers installed")
+    options = parser.parse_args()
+    if not os.environ.get("PIGEONHOLE_DATA"):
+        print("PIGEONHOLE_DATA names no folder; the measurements need the full MNIST below it", file=sys.stderr)
+        return 3
+    RESULTS.mkdir(exist_ok=True)
+    measurements = {
+        "ingest": ["ingest.py"],
+        "accuracy-cnn": ["accuracy.py", "--models", "cnn"],
+        "accuracy-logistic-regression": ["accuracy.py", "--models", "logistic-regression", "--seeds", "1"],
+        "train-cnn": ["train_cnn.py", "--peers", options.peers],
+        "choose-logistic": ["choose_logistic.py"],
+        "choose-cnn": ["choose_cnn.py"],
+    }
+    failed = [name for name, command in measurements.items() if not measured(name, command)]
+    return 1 if failed else 0
+
+
+def measured(name: str, command: list[str]) -> bool:
+    """Runs one measurement, unless its result is there; False if it failed."""
+    result = RESULTS / f"{name}.txt"
+    if not result.is_file():
+        print(f"{name}: measuring", flush=True)
+        script, *arguments = command
+        done = subprocess.run([sys.executable, str(HERE / script), *arguments], stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            print(f"{name}: failed with {done.returncode}", file=sys.stderr)
+            return False
+        result.write_bytes(done.stdout)
+    print(f"{name}:\n{result.read_text()}", flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
