@@ -69,9 +69,9 @@ def pigeonhole(*arguments: str) -> dict[str, Any]:
 
 def summary(model: str, rows: list[dict[str, Any]]) -> str:
     accuracies = [100 * row["accuracy"] for row in rows]
-    spread = statistics.stdev(accuracies) if len(rows) > 1 else float("nan")
+    spread = f" ± {statistics.stdev(accuracies):.3f}" if len(rows) > 1 else ""
     seconds = [row["train_s"] + row["evaluate_s"] for row in rows]
-    accuracy = f"{statistics.mean(accuracies):.3f} ± {spread:.3f} %"
+    accuracy = f"{statistics.mean(accuracies):.3f}{spread} %"
     took = f"{statistics.median(seconds):.1f} ({max(seconds):.1f})"
     return f"{model:<22} {accuracy:<28} {took:<24} {rows[0]['parameters']:>10,}  {len(rows)}"
 

@@ -130,6 +130,12 @@ def _scorer(run: tracking.Run) -> _Scorer:
 
 def _locked_part(source: data.Dataset, run: tracking.Run) -> tuple[str, data.Part]:
     if source.without_test:
+        if not len(source.validation):
+            raise GateError(
+                f"{source.ref} has neither test nor validation images",
+                "a dataset with images that nothing was trained on",
+                f"ingest it again without --test 0 or --validation 0, then: {run.command()}",
+            )
         return "validation", source.validation
     return "test", source.test(run.id, "evaluate")
 
