@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import yaml
 
 import pigeonhole as ph
 from pigeonhole.core.errors import DataError, PigeonholeError
@@ -25,7 +28,7 @@ def main() -> int:
     """Runs the demonstration and returns the exit code."""
     start = time.perf_counter()
     recipe = choose_recipe()
-    outcome = ph.pipeline(recipe, note=print, view=Epochs())
+    outcome = ph.pipeline(with_a_free_port(recipe), note=print, view=Epochs())
     endpoint = outcome.facts("deploy")
     try:
         answered, right = ask(endpoint["url"], outcome.facts("ingest")["dataset"])
@@ -47,6 +50,20 @@ def choose_recipe() -> Path:
         return RECIPES / "mnist-5k.yml"
     print("this demo runs on MNIST: 60,000 training and 10,000 test images")
     return RECIPES / "mnist.yml"
+
+
+def with_a_free_port(recipe: Path) -> dict[str, Any]:
+    """The recipe; if something else has its port, with any free one instead."""
+    content: dict[str, Any] = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    deploy = next(stage["deploy"] for stage in content["stages"] if "deploy" in stage)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", deploy["port"]))
+        except OSError:
+            print(f"  port {deploy['port']} is taken; the endpoint gets another")
+            deploy["port"] = 0
+    return content
 
 
 class Epochs:

@@ -45,8 +45,8 @@ def check(first: list[str], second: list[str], place: Path, least: float) -> Non
     for text in first[first.index(line(first, "pictures")) :]:
         if text.endswith(".png"):
             assert Path(text.removeprefix("pictures").strip()).is_file()
-    left = [process for process in psutil.process_iter(["cmdline"]) if str(place) in " ".join(process.cmdline())]
-    assert left == []
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    assert [text for text in lines if str(place) in text] == []
 
 
 @pytest.mark.full

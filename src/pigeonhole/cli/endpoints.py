@@ -15,7 +15,7 @@ ModelOrBundle = Annotated[
 ]
 EndpointName = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's name.")]
 Host = Annotated[str, typer.Option(help="The address to listen on; off loopback a key is wanted.")]
-Port = Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)]
+Port = Annotated[int, typer.Option(help="The port to listen on; 0 for any free one.", min=0, max=65535)]
 endpoints = typer.Typer(help="Look at endpoints and stop them.", no_args_is_help=True)
 
 

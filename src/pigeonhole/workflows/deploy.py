@@ -30,7 +30,7 @@ def deploy(
         model: a registered model (`digits@champion`, `digits:3`), or the folder of a bundle.
         endpoint: the endpoint's name; an endpoint that exists changes over once the new deployment is ready.
         host: the address to listen on; off loopback a key is wanted.
-        port: the port to listen on.
+        port: the port to listen on; 0 for any free one.
         cpu: processor cores asked for.
         memory_gib: memory asked for, in GiB.
         deployment: the deployment's name.

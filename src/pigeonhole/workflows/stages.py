@@ -181,7 +181,7 @@ class DeployStage(Stage):
     makes = "endpoint"
     model: str | None = None
     endpoint: str
-    port: int = Field(8080, ge=1, le=65535)
+    port: int = Field(8080, ge=0, le=65535)
     host: str = "127.0.0.1"
     cpu: float = Field(1.0, gt=0)
     memory: float = Field(1.0, gt=0)
