@@ -27,17 +27,25 @@ IMAGES = 100
 def main() -> int:
     """Runs the demonstration and returns the exit code."""
     start = time.perf_counter()
-    recipe = choose_recipe()
-    outcome = ph.pipeline(with_a_free_port(recipe), note=print, view=Epochs())
-    endpoint = outcome.facts("deploy")
+    recipe = with_a_free_port(choose_recipe())
     try:
+        outcome = ph.pipeline(recipe, note=print, view=Epochs())
+        endpoint = outcome.facts("deploy")
         answered, right = ask(endpoint["url"], outcome.facts("ingest")["dataset"])
         figures = ph.monitor(endpoint["name"]).to_dict()
         state = ph.endpoint(endpoint["name"]).state
     finally:
-        ph.stop(endpoint["name"])
+        stop(recipe)
     report(outcome, state, answered, right, figures, time.perf_counter() - start)
     return 0 if state == "Healthy" and answered == IMAGES else 6
+
+
+def stop(recipe: dict[str, Any]) -> None:
+    """Leaves nothing running, however far the recipe came."""
+    mine = {stage["deploy"]["endpoint"] for stage in recipe["stages"] if "deploy" in stage}
+    for status in ph.list_endpoints():
+        if status.name in mine:
+            ph.stop(status.name)
 
 
 def choose_recipe() -> Path:
@@ -138,4 +146,8 @@ def report(outcome: Any, state: str, answered: int, right: int, figures: dict[st
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except PigeonholeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
