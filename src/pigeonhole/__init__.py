@@ -28,11 +28,13 @@ _PUBLIC = {
     "list_datasets": ("datasets", "list_datasets"),
     "list_endpoints": ("endpoints", "list_endpoints"),
     "list_models": ("registry", "list_models"),
+    "list_presets": ("presets", "list_presets"),
     "list_runs": ("runs", "list_runs"),
     "model": ("registry", "model"),
     "monitor": ("monitor", "monitor"),
     "pipeline": ("pipeline", "pipeline"),
     "predict": ("predict", "predict"),
+    "preset": ("presets", "preset"),
     "promote": ("registry", "promote"),
     "register": ("register", "register"),
     "register_onnx": ("register", "register_onnx"),
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.monitor import monitor as monitor
     from pigeonhole.workflows.pipeline import pipeline as pipeline
     from pigeonhole.workflows.predict import predict as predict
+    from pigeonhole.workflows.presets import list_presets as list_presets
+    from pigeonhole.workflows.presets import preset as preset
     from pigeonhole.workflows.register import register as register
     from pigeonhole.workflows.register import register_onnx as register_onnx
     from pigeonhole.workflows.registry import compare as compare_models

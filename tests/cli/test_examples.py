@@ -33,6 +33,8 @@ STORY = [
     "data diff",
     "data export",
     "data rm",
+    "presets list",
+    "presets show",
     "train",
     "evaluate",
     "pigeonhole train digits --model logistic-regression",

@@ -79,7 +79,7 @@ def ingest(
             group_by=group_by,
             label=label,
             classes=classes.split(",") if classes else None,
-            shape=_shape(shape),
+            shape=parse_shape(shape),
             seed=seed,
             workspace=workspace,
             progress=progress,
@@ -93,7 +93,8 @@ def ingest(
     suggest(f"pigeonhole train {facts['dataset']} --model cnn")
 
 
-def _shape(text: str | None) -> tuple[int, int, int] | None:
+def parse_shape(text: str | None) -> tuple[int, int, int] | None:
+    """`28x28` → (28, 28, 1); `None` stays `None`."""
     if text is None:
         return None
     parts = text.lower().replace("×", "x").split("x")

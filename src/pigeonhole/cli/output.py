@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from rich.table import Table
 from pigeonhole.core.errors import PigeonholeError
 
 _WIDE = 400
+_NUMBER = re.compile(r"|[\d.,%]+(?: ?[KMG]?i?B)?(?:e-\d+)?")
 
 
 def print_json(value: Any) -> None:
@@ -44,7 +46,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: st
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        numeric = all(isinstance(row[index], int | float) or row[index] in (None, "") for row in rows)
+        numeric = all(_NUMBER.fullmatch("" if row[index] is None else str(row[index])) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=True)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pigeonhole.models.checkpoints import checkpoint_path as checkpoint_path
     from pigeonhole.models.fitting import fit as fit
     from pigeonhole.models.fitting import load as load
+    from pigeonhole.models.resolving import preset_of as preset_of
     from pigeonhole.models.resolving import resolve as resolve
     from pigeonhole.models.spec import ModelSpec as ModelSpec
     from pigeonhole.models.summary import LayerRow as LayerRow
@@ -23,6 +24,7 @@ _WHERE = {
     "checkpoint_path": "checkpoints",
     "fit": "fitting",
     "load": "fitting",
+    "preset_of": "resolving",
     "resolve": "resolving",
     "ModelSpec": "spec",
     "LayerRow": "summary",
@@ -43,6 +45,7 @@ __all__ = [
     "checkpoint_path",
     "fit",
     "load",
+    "preset_of",
     "presets",
     "resolve",
     "summarize",
