@@ -31,7 +31,7 @@ demo: .venv/installed  ## the whole loop: images in, a monitored endpoint out, p
 	$(BIN)/python recipes/demo.py
 
 test: .venv/installed-test  ## the tests that need no network, no GPU and no data but the package's own
-	$(BIN)/python -m pytest -m 'not full'
+	$(BIN)/python -m pytest -m 'not full' -n 2 --dist loadfile
 
 test-all: .venv/installed-test  ## what needs the full data in PIGEONHOLE_DATA, or more time
 	$(BIN)/python -m pytest -m full

@@ -10,6 +10,9 @@ import pytest
 import pigeonhole as ph
 from pigeonhole.core.workspace import Workspace
 
+# Two passes over the images: enough to learn, and little enough to wait for.
+QUICK = {"epochs": 2, "min_steps": 16}
+
 
 @dataclass(frozen=True)
 class Walked:
@@ -24,7 +27,7 @@ class Walked:
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
     space = Workspace(tmp_path_factory.mktemp("walked") / ".pigeonhole")
     ph.ingest("mnist-5k", name="digits", workspace=space)
-    network = ph.train("digits", model="cnn", settings={"epochs": 2}, workspace=space).run_id
+    network = ph.train("digits", model="cnn", settings=QUICK, workspace=space).run_id
     estimator = ph.train("digits", model="logistic-regression", workspace=space).run_id
     ph.evaluate(network, workspace=space)
     ph.evaluate(estimator, workspace=space)

@@ -18,7 +18,8 @@ import pigeonhole as ph
 from pigeonhole.core.workspace import Workspace
 
 EPOCHS = 4
-LINE = ["train", "digits", "--model", "cnn", "--set", f"epochs={EPOCHS}", "--set", "batch_size=32", "--seed", "3"]
+SETTINGS = [f"epochs={EPOCHS}", "min_steps=16", "batch_size=64"]
+LINE = ["train", "digits", "--seed", "3", *(word for setting in SETTINGS for word in ("--set", setting))]
 
 
 def start(space: Workspace) -> subprocess.Popen[bytes]:
