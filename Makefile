@@ -13,7 +13,8 @@ help:  ## this list
 	$(PIP) --editable '.[all]'
 	@touch $@
 
-.venv/installed-test: .venv/installed
+.venv/installed-# Two workers with a thread each: torch's own threads would fight over two cores.
+test: .venv/installed
 	$(PIP) --editable '.[test,check]'
 	@touch $@
 
@@ -30,8 +31,9 @@ help:  ## this list
 demo: .venv/installed  ## the whole loop: images in, a monitored endpoint out, pictures and figures on the way
 	$(BIN)/python recipes/demo.py
 
+# Two workers with a thread each: torch's own threads would fight over two cores.
 test: .venv/installed-test  ## the tests that need no network, no GPU and no data but the package's own
-	$(BIN)/python -m pytest -m 'not full' -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not full' -n 2 --dist loadfile
 
 test-all: .venv/installed-test  ## what needs the full data in PIGEONHOLE_DATA, or more time
 	$(BIN)/python -m pytest -m full

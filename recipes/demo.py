@@ -51,7 +51,8 @@ def stop(recipe: dict[str, Any]) -> None:
 def choose_recipe() -> Path:
     """The MNIST recipe where MNIST can be had, else the sample's; says which."""
     try:
-        ph.ingest("mnist", name="mnist")
+        if "mnist" not in {summary.name for summary in ph.list_datasets()}:
+            ph.ingest("mnist", name="mnist")
     except DataError as error:
         print("this demo runs on mnist-5k, the built-in sample of 5,000 MNIST images, because MNIST cannot be had:")
         print(f"  {error.received}")
@@ -71,6 +72,8 @@ def with_a_free_port(recipe: Path) -> dict[str, Any]:
         except OSError:
             print(f"  port {deploy['port']} is taken; the endpoint gets another")
             deploy["port"] = 0
+    # An endpoint of its own, so that one that the user deployed is left alone.
+    deploy["endpoint"] = "demo"
     return content
 
 
@@ -142,7 +145,7 @@ def report(outcome: Any, state: str, answered: int, right: int, figures: dict[st
     if reused:
         print(f"reused     {', '.join(reused)}")
     print(f"took       {seconds:.0f} s; the endpoint is stopped, nothing is left running")
-    print(f"next       .venv/bin/pigeonhole deploy {model['name']}@champion --endpoint {model['name']} --port 8080")
+    print(f"next       .venv/bin/pigeonhole deploy {model['ref']} --endpoint {model['name']} --port 8080")
 
 
 if __name__ == "__main__":

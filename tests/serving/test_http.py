@@ -339,7 +339,9 @@ from pigeonhole.serving.decode import decode_image, decode_json
 import io
 from PIL import Image
 buffer = io.BytesIO(); Image.new("L", (9, 9)).save(buffer, "PNG")
-decode_image(buffer.getvalue(), bundle.shape_HWC, bundle.normal, invert=False)
+decode_image(
+        buffer.getvalue(), bundle.shape_HWC, bundle.normal, invert=False, max_pixels=16_000_000
+    )
 config = ServingConfig(bundle.folder)
 _Server(App(config, bundle, None, "x", 0.0), config, None, 0.0)
 forbidden = {{"torch", "sklearn", "xgboost", "lightgbm", "mlflow", "pandas", "pyarrow", "onnx", "scipy", "matplotlib",

@@ -42,6 +42,7 @@ def test_the_same_request_goes_on_with_an_unfinished_run(start):
 def test_the_same_request_starts_anew_after_a_finished_run(start):
     with start() as first:
         first.finish({"validation_accuracy": 0.99})
+        first.settle()
     with start() as second:
         assert second.id != first.id
     assert first.status == "Completed"
@@ -58,6 +59,13 @@ def test_the_same_request_starts_anew_after_a_finished_run(start):
         {"parent": "cnn-aaaaaa:3"},
     ],
 )
+def test_a_finished_run_of_which_not_everybody_knows_goes_on(start):
+    with start() as first:
+        first.finish({"validation_accuracy": 0.99})
+    with start() as second:
+        assert second.id == first.id
+
+
 def test_any_decisive_difference_is_another_run(start, change):
     with start() as first, start(**change) as second:
         assert first.id != second.id

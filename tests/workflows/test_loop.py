@@ -213,3 +213,75 @@ def test_the_line_that_makes_a_run_again_makes_the_same_weights(walked: Walked) 
     again = ph.train("digits:1", model="cnn", settings=QUICK, seed=0, workspace=walked.space)
     names = [Path(item.folder) / "training" / "model.safetensors" for item in (run, again)]
     assert names[0].read_bytes() == names[1].read_bytes()
+
+
+def test_a_foreign_models_labels_may_stand_in_another_order(walked: Walked, tmp_path: Path) -> None:
+    """The scale is found by comparing labels, so they must be compared by name."""
+    file = tmp_path / "reversed.onnx"
+    write_mean_classifier(file)
+    table = tmp_path / "table.csv"
+    rows = [f"{n % 2},{','.join(['220' if n % 2 else '30'] * 4)}" for n in range(60)]
+    table.write_text("\n".join(["label,pixel0,pixel1,pixel2,pixel3", *rows]) + "\n", encoding="utf-8")
+    ph.ingest(table, name="bright", classes=["dark", "light"], workspace=walked.space)
+    model = ph.register_onnx(file, name="bright", labels=["light", "dark"], samples="bright", workspace=walked.space)
+    assert model.lineage["imported"]["sample_accuracy_by_scale"]["0-1"] == 1.0
+    with pytest.raises(UsageError, match="lack dark"):
+        ph.register_onnx(file, name="bright", labels=["light", "heavy"], samples="bright", workspace=walked.space)
+    with pytest.raises(ConflictError, match="model bright:1"):
+        ph.remove_dataset("bright", workspace=walked.space)
+
+
+def write_mean_classifier(path: Path) -> None:
+    """An ONNX model for images of 2×2 on 0–1: class 0 above a mean of one half, else class 1."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    weights = np.array([[2.5, -2.5]] * 4, np.float32)
+    offset = np.array([-5.0, 5.0], np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "mean",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2, 2, 1])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 2])],
+        [
+            helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel()),
+            helper.make_tensor("b", TensorProto.FLOAT, offset.shape, offset),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def test_a_model_version_number_is_never_given_twice(walked: Walked) -> None:
+    first = ph.register(walked.estimator, name="numbers", workspace=walked.space)
+    ph.remove_model(first.ref, workspace=walked.space)
+    assert ph.register(walked.network, name="numbers", workspace=walked.space).ref == "numbers:2"
+
+
+def test_a_run_killed_before_mlflow_knew_of_its_end_is_gone_on_with(space: Workspace) -> None:
+    ph.ingest("mnist-5k", name="digits", workspace=space)
+    run = ph.train("digits", model="logistic-regression", workspace=space)
+    record = Path(run.folder) / "run.json"
+    kept = json.loads(record.read_text())
+    record.write_text(json.dumps({**kept, "settled_at": None}))
+    again = ph.train("digits", model="logistic-regression", workspace=space)
+    assert again.run_id == run.run_id
+    assert ph.train("digits", model="logistic-regression", workspace=space).run_id != run.run_id
+
+
+def test_status_survives_a_failure_without_words(space: Workspace) -> None:
+    ph.ingest("mnist-5k", name="digits", workspace=space)
+
+    class Failing:
+        def on_start(self, facts: dict[str, object]) -> None:
+            raise MemoryError
+
+        def on_epoch(self, record: dict[str, object]) -> None: ...
+
+    with pytest.raises(MemoryError):
+        ph.train("digits", model="logistic-regression", workspace=space, view=Failing())
+    assert "failed" in ph.status(workspace=space).attention[0]

@@ -78,7 +78,7 @@ def ingest(
             groups=groups,
             group_by=group_by,
             label=label,
-            classes=classes.split(",") if classes else None,
+            classes=[name.strip() for name in classes.split(",")] if classes else None,
             shape=parse_shape(shape),
             seed=seed,
             workspace=workspace,

@@ -51,7 +51,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: st
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     terminal = sys.stdout.isatty()
-    Console(file=sys.stdout, width=None if terminal else _WIDE, highlight=False, no_color=not terminal).print(table)
+    # Never narrower than its content: an id or a figure cut short cannot be copied, or is misread.
+    Console(file=sys.stdout, width=_WIDE, highlight=False, no_color=not terminal).print(table)
 
 
 def say(text: str) -> None:

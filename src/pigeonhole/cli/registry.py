@@ -64,13 +64,20 @@ def register(
     from pigeonhole.core.errors import UsageError
     from pigeonhole.workflows import register as workflow
 
-    if run_ref.endswith(".onnx"):
+    foreign = {"--labels": labels, "--samples": samples, "--scale": scale, "--layout": layout}
+    is_file = run_ref.lower().endswith(".onnx")
+    unfit = {"--min-accuracy": min_accuracy} if is_file else foreign
+    given = [option for option, value in unfit.items() if value is not None]
+    if given:
+        kind = "an ONNX file, which has no evaluation" if is_file else "a run, which knows this itself"
+        raise UsageError(f"{', '.join(given)} for {kind}", "the options that --help names for it", "leave it out")
+    if is_file:
         if samples is None:
             raise UsageError(f"{run_ref} without sample images", "images that it was made for", "add --samples DATASET")
         version = workflow.register_onnx(
             Path(run_ref),
             name=name,
-            labels=labels.split(",") if labels else None,
+            labels=[label.strip() for label in labels.split(",")] if labels else None,
             samples=samples,
             scale=scale.value if scale else None,
             layout=layout.value if layout else None,

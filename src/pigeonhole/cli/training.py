@@ -186,7 +186,7 @@ def show(
 
     found = find(run_ref, workspace=workspace)
     if command:
-        print_text(found.command())
+        print_json({"command": found.command()}) if json else print_text(found.command())
         return
     facts = found.to_dict()
     if json:

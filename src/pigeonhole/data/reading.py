@@ -44,7 +44,7 @@ class ReadOptions:
         Raises:
             UsageError: a label column or a shape was given.
         """
-        given = [name for name, value in (("--label", self.label), ("shape", self.shape)) if value is not None]
+        given = [name for name, value in (("--label", self.label), ("--shape", self.shape)) if value is not None]
         if given:
             raise UsageError(
                 f"{' and '.join(given)} for a source of the kind {kind!r}",

@@ -183,5 +183,6 @@ def _square(count: int, file: Plain) -> Shape:
     raise DataError(
         f"{file.path} row 1: {count:,} pixel columns, whose shape is not known{maybe}",
         "a square number of pixels (a square grey image), columns named by row and column (1x1, 1x2, …), or a shape",
-        "say height, width and channels with shape=(H, W, C), the values pixel by pixel; or use a folder of images",
+        "say height, width and channels with --shape HxWxC (from Python shape=(H, W, C)), the values pixel by pixel;"
+        " or use a folder of images",
     )

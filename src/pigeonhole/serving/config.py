@@ -28,6 +28,8 @@ class ServingConfig:
         threads: threads that one batch may use.
         max_body_bytes: a larger body is refused with 413.
         max_images: more images in one request are refused with 422.
+        max_pixels: an image file with more pixels is refused with 422, before it is decoded: decoding takes some 16
+            bytes a pixel, and several requests may decode at once.
         max_waiting_images: more images than this waiting for the model, and requests are refused with 429.
         drain_s: how long answers under way may take after SIGTERM.
         socket_fd: a listening socket that was inherited; then host and port only describe it.
@@ -46,6 +48,7 @@ class ServingConfig:
     threads: int = 1
     max_body_bytes: int = 32 << 20
     max_images: int = 4096
+    max_pixels: int = 16_000_000
     max_waiting_images: int = 16384
     drain_s: float = 10.0
     socket_fd: int | None = None
@@ -103,6 +106,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "threads": (int,),
     "max_body_bytes": (int,),
     "max_images": (int,),
+    "max_pixels": (int,),
     "max_waiting_images": (int,),
     "drain_s": (int, float),
     "socket_fd": (int, type(None)),

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from pigeonhole.core.errors import DataError
-from pigeonhole.images import Normal, Shape, prepare
+from pigeonhole.images import Limits, Normal, Shape, prepare
 from pigeonhole.serving import exact
 
 SCALE_255, SCALE_1 = "0-255", "0-1"
@@ -101,7 +101,7 @@ def _anything(request: Any, shape: Shape, max_images: int) -> Decoded:
     return inverted(decoded) if invert else decoded
 
 
-def decode_image(body: bytes, shape: Shape, normal: Normal | None, *, invert: bool) -> Decoded:
+def decode_image(body: bytes, shape: Shape, normal: Normal | None, *, invert: bool, max_pixels: int) -> Decoded:
     """The image in a PNG or JPEG file, brought to the training shape by the same function as in ingestion.
 
     Raises:
@@ -109,5 +109,7 @@ def decode_image(body: bytes, shape: Shape, normal: Normal | None, *, invert: bo
     """
     if not body:
         raise DataError("an empty body", "a PNG or JPEG file, or JSON", "send the image as the body of the request")
-    prepared = prepare(body, shape, invert=invert, reference=normal, source="the body")
+    prepared = prepare(
+        body, shape, invert=invert, reference=normal, limits=Limits(max_pixels=max_pixels), source="the body"
+    )
     return Decoded(prepared.image_HWC.tobytes(), 1, SCALE_255, prepared.warnings)

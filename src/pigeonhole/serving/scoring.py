@@ -31,7 +31,7 @@ _INVERT = {("invert", "true"), ("invert", "false")}
 # Beyond this a body is decoded in a thread: 256 KiB of JSON take half a millisecond.
 OFF_LOOP_BYTES = 256 << 10
 OFF_LOOP_LIMIT = 64
-THREADS = 4
+THREADS = 2
 
 
 @dataclass(slots=True)
@@ -126,7 +126,9 @@ class Scorer:
         query = request.scope["query_string"]
         invert = _invert(query) if query else False
         if kind.startswith(b"image/") or body.startswith(_MAGIC):
-            return await self._in_thread(lambda: decode_image(body, self._shape, self._normal, invert=invert))
+            return await self._in_thread(
+                lambda: decode_image(body, self._shape, self._normal, invert=invert, max_pixels=self._config.max_pixels)
+            )
         if len(body) > OFF_LOOP_BYTES:
             decoded = await self._in_thread(lambda: decode_json(body, self._shape, self._config.max_images))
         else:

@@ -47,7 +47,7 @@ class Mirror:
         self._run = run
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(workspace.root), run.id],
+            [sys.executable, "-P", "-m", __name__, str(workspace.root), run.id],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._said,
@@ -71,9 +71,10 @@ class Mirror:
         Raises:
             PigeonholeError: the mirroring failed; the run folder is whole nevertheless, and `sync` tries again.
         """
-        if self._wait():
+        code = self._wait()
+        if code:
             self._said.seek(0)
-            said = self._said.read().decode(errors="replace").strip()[-_SAID:]
+            said = self._said.read().decode(errors="replace").strip()[-_SAID:] or f"its process ended with {code}"
             raise PigeonholeError(
                 f"run {self._run.id} could not be mirrored into MLflow:\n{said}",
                 "a store that MLflow can write",

@@ -81,6 +81,7 @@ class Request:
             "created_at": utc_now(),
             "continued_at": [],
             "ended_at": None,
+            "settled_at": None,
             "error": None,
             "metrics": {},
             "environment": environment(),

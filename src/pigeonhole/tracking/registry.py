@@ -116,7 +116,7 @@ def promote(workspace: Workspace, ref: str, alias: str = CHAMPION) -> ModelVersi
 
 
 def remove(workspace: Workspace, ref: str, needed_by: Sequence[str] = ()) -> ModelVersion:
-    """Removes one version and its files; the model's name goes with its last version.
+    """Removes one version and its files. Its number is not given again.
 
     Args:
         workspace: where the registry is.
@@ -148,9 +148,8 @@ def remove(workspace: Workspace, ref: str, needed_by: Sequence[str] = ()) -> Mod
         entry = client.get_model_version(version.name, str(version.version))
         for alias in version.aliases:
             client.delete_registered_model_alias(version.name, alias)
+        # The name stays, even without versions: MLflow would begin again at 1, and a number is never given twice.
         client.delete_model_version(version.name, str(version.version))
-        if not others:
-            client.delete_registered_model(version.name)
         client.delete_logged_model(entry.tags[f"{_TAG}logged_model"])
     shutil.rmtree(version.folder, ignore_errors=True)
     return version

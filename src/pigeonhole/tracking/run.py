@@ -141,6 +141,15 @@ class Run:
         """The training reached its end with these figures."""
         self.update(status="Completed", ended_at=utc_now(), error=None, metrics={**self._record["metrics"], **metrics})
 
+    def settle(self) -> None:
+        """Nothing is left to do for this run: the same request starts a new one."""
+        self.update(settled_at=utc_now())
+
+    @property
+    def settled(self) -> bool:
+        """Whether it reached its end and everybody who was to know of it knows."""
+        return self.finished and self.record["settled_at"] is not None
+
     def fail(self, error: BaseException) -> None:
         """The training stopped because of `error`, which is kept with its traceback."""
         told = {

@@ -146,7 +146,7 @@ class Runs:
 
     def _unfinished(self, fingerprint: str) -> Run | None:
         for run in self.list():
-            if run.record["fingerprint"] == fingerprint and not run.finished:
+            if run.record["fingerprint"] == fingerprint and not run.settled:
                 return run
         return None
 

@@ -99,10 +99,12 @@ def remove(ref: str, *, workspace: WorkspaceLike = None) -> str:
     """Removes a dataset version and returns its full name.
 
     Raises:
-        ConflictError: a run still needs it.
+        ConflictError: a run or a model still needs it.
     """
     space = Workspace.find(workspace)
     found = data.open_dataset(space, ref)
     needed_by = [f"run {run.id}" for run in tracking.Runs(space).list() if run.record["dataset"] == found.ref]
+    samples_of = [version for version in tracking.list_versions(space) if version.lineage.get("samples") == found.ref]
+    needed_by += [f"model {version.ref}" for version in samples_of]
     data.remove(space, found.ref, needed_by)
     return found.ref

@@ -92,7 +92,7 @@ def evaluate(run: str, *, workspace: Workspace | str | Path | None = None) -> Re
         score = _scorer(writing)
         split, part = _locked_part(source, writing)
         probs_NK = score(part.images_NHWC)
-        figures = evaluation.evaluate(part.labels_N, probs_NK, source.class_names, part.groups_N)
+        figures = evaluation.evaluate(part.labels_N, probs_NK, source.class_names, _groups(part))
         writing.save_array("evaluated_probs", probs_NK)
         writing.save_array("evaluated_labels", part.labels_N)
         pictures = _draw(writing, figures, part, probs_NK, source)
@@ -138,6 +138,11 @@ def _locked_part(source: data.Dataset, run: tracking.Run) -> tuple[str, data.Par
             )
         return "validation", source.validation
     return "test", source.test(run.id, "evaluate")
+
+
+def _groups(part: data.Part) -> npt.NDArray[Any] | None:
+    """The group of each image; `None` where none of these images has one (groups may be known for training only)."""
+    return part.groups_N if part.groups_N is not None and (part.groups_N != "").any() else None
 
 
 def _draw(

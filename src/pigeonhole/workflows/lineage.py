@@ -55,7 +55,10 @@ def _of_endpoint(space: Workspace, name: str) -> Iterator[Step]:
     yield Step("endpoint", status.name, f"{status.state} at {status.url}")
     for deployment in status.deployments:
         yield Step("deployment", deployment.name, f"serves {deployment.model}")
-        yield from _of_model(space, deployment.model)
+        if Path(deployment.model).is_dir():
+            yield Step("bundle", deployment.bundle_sha256[:12], deployment.bundle_folder)
+        else:
+            yield from _of_model(space, deployment.model)
 
 
 def _of_model(space: Workspace, ref: str) -> Iterator[Step]:

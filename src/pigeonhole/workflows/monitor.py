@@ -28,7 +28,9 @@ def monitor(endpoint: str, *, window: str = ALL, workspace: Workspace | str | Pa
         UsageError: the window is no duration.
     """
     space = Workspace.find(workspace)
-    seen = predictions.read_window(space.database, endpoint, _since_s(window))
+    since_s = _since_s(window)
+    until_s = None if since_s is None else time.time()
+    seen = predictions.read_window(space.database, endpoint, since_s, until_s)
     folder = Path(endpoints.last_deployment(space, endpoint).bundle_folder)
     served = bundle.load(folder, verify=False) if folder.is_dir() else None
     class_names = served.class_names if served else seen.class_names

@@ -95,7 +95,7 @@ def register_onnx(
             Path(file),
             labels=class_names,
             sample_images_NHWC=found.images_NHWC,
-            sample_labels_N=found.labels_N,
+            sample_labels_N=_in_model_order(found, class_names),
             folder=staged / "bundle",
             lineage={"file": Path(file).name, "samples": found.name},
             scale=scale,
@@ -114,11 +114,34 @@ class _Samples:
 
 def _samples(space: Workspace, samples: str | Path) -> _Samples:
     folder = Path(samples)
-    if folder.is_dir():
+    try:
+        source = data.open_dataset(space, str(samples))
+    except UsageError:
+        if not folder.is_dir():
+            raise
         return _Samples(str(folder), images.read_folder(folder, VERIFICATION_IMAGES))
-    source = data.open_dataset(space, str(samples))
     rows = verification_rows(source, seed=0)
     return _Samples(source.ref, source.images_NHWC[rows], source.labels_N[rows], source.class_names)
+
+
+def _in_model_order(samples: _Samples, class_names: tuple[str, ...]) -> npt.NDArray[np.int64] | None:
+    """The samples' labels as the model numbers its classes.
+
+    Raises:
+        UsageError: the samples have classes that the model does not name.
+    """
+    if samples.labels_N is None or samples.class_names is None:
+        return None
+    unknown = [name for name in samples.class_names if name not in class_names]
+    if unknown:
+        raise UsageError(
+            f"the labels {', '.join(class_names)} lack {', '.join(unknown)}, which {samples.name} has",
+            f"a label for each class of the samples: {', '.join(samples.class_names)}",
+            "correct --labels, or choose other --samples",
+        )
+    order_K = np.array([class_names.index(name) for name in samples.class_names], np.int64)
+    labels_N: npt.NDArray[np.int64] = order_K[samples.labels_N]
+    return labels_N
 
 
 def _require_evaluation(run: tracking.Run, space: Workspace) -> Report:

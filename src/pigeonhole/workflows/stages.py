@@ -166,7 +166,8 @@ class RegisterStage(Stage):
 
     @override
     def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
-        return _still(lambda: registry.model(artifact, workspace=space).to_dict())
+        facts = _still(lambda: registry.model(artifact, workspace=space).to_dict())
+        return facts if facts and facts["run_id"] == self.given(artifacts) else None
 
     @override
     def describe(self, facts: Facts) -> str:
@@ -210,12 +211,13 @@ class DeployStage(Stage):
     def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
         facts = _still(lambda: endpoints.endpoint(artifact, workspace=space).to_dict())
         model = self.given(artifacts)
-        serving = facts is not None and any(item["model"] == model for item in facts["deployments"])
+        serving = facts is not None and any(item["model"] == model and item["share"] for item in facts["deployments"])
         return facts if facts and serving and facts["state"] == "Healthy" else None
 
     @override
     def describe(self, facts: Facts) -> str:
-        return f"{facts['name']} {facts['state']} at {facts['url']}"
+        key = f", with the key {facts['key']}, which is shown this once" if facts["key"] else ""
+        return f"{facts['name']} {facts['state']} at {facts['url']}{key}"
 
 
 class MonitorStage(Stage):

@@ -66,11 +66,7 @@ def _attention(contents: _Contents) -> tuple[str, ...]:
         for run in contents.runs
         if run.status in {"NotResponding", "Canceled"}
     ]
-    failed = [
-        f"run {run.run_id} failed: {(run.error or '').splitlines()[0]}"
-        for run in contents.runs
-        if run.status == "Failed"
-    ]
+    failed = [f"run {run.run_id} failed: {_first_line(run.error)}" for run in contents.runs if run.status == "Failed"]
     sick = [
         f"endpoint {item.name} is {item.state}: {item.reason}; {item.remedy}"
         for item in contents.endpoints
@@ -93,6 +89,10 @@ def _next(contents: _Contents) -> str:
     if not contents.models:
         return f"pigeonhole register {evaluated[0].run_id} --as {evaluated[0].dataset.split(':')[0]}"
     if not healthy:
-        model = contents.models[0]
+        model = next((each for each in contents.models if "champion" in each.aliases), contents.models[0])
         return f"pigeonhole deploy {model.ref} --endpoint {model.name} --port 8080"
     return f"pigeonhole monitor {healthy[0].name}"
+
+
+def _first_line(error: str | None) -> str:
+    return next(iter((error or "").splitlines()), "its record has the traceback")

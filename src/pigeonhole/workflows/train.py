@@ -80,6 +80,9 @@ def train(
             export_run(run, source, trained)
         recorder.draw()
         run.finish({})
+        recorder.close()
+        # Only now is nothing left to do: until then the same line goes on with this run.
+        run.settle()
     return describe(run)
 
 
@@ -158,12 +161,17 @@ class _Recorder:
         except MissingDependencyError as error:
             self._run.update(plots_skipped=str(error))
 
+    def close(self) -> None:
+        """Waits until MLflow knows all of it, the end of the run included."""
+        if self._mirror:
+            self._mirror.close()
+            self._mirror = None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Waits until MLflow knows all of it, the end of the run included."""
         if self._mirror:
             self._mirror.__exit__(kind, error, trace)
