@@ -130,7 +130,7 @@ def check(old: str, new: str, pictures: Path) -> int:
 def masked(text: str) -> list[str]:
     """The text with everything that may differ between machines or runs replaced by `#`."""
     text = re.sub(r"\b[0-9a-f]{6,64}\b", "#", text)
-    text = re.sub(r"\d[\d,.:–-]*", "#", text)
+    text = re.sub(r"\d[\d,.:–-]*(?:e-?\d+)?", "#", text)
     text = re.sub(r"dtype \w+", "dtype #", text)
     text = re.sub(r" ★", "", text)
     text = re.sub(r"[─━]+", "─", text)
