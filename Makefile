@@ -13,8 +13,7 @@ help:  ## this list
 	$(PIP) --editable '.[all]'
 	@touch $@
 
-.venv/installed-# Two workers with a thread each: torch's own threads would fight over two cores.
-test: .venv/installed
+.venv/installed-test: .venv/installed
 	$(PIP) --editable '.[test,check]'
 	@touch $@
 

@@ -104,8 +104,10 @@ def test_the_first_version_is_champion_and_the_next_challenger(walked: Walked) -
     assert ph.model("aliases@champion", workspace=walked.space).ref == second.ref
 
 
-def test_runs_are_compared_on_the_same_images(walked: Walked) -> None:
-    rows = ph.compare_runs([walked.network, walked.estimator], workspace=walked.space).runs
+def test_runs_are_compared_on_the_same_images(walked: Walked, tmp_path: Path) -> None:
+    pair = [walked.network, walked.estimator]
+    rows = ph.compare_runs(pair, picture=tmp_path / "pictures", workspace=walked.space).runs
+    assert (tmp_path / "pictures" / "comparison.png").is_file()
     assert rows[0]["p"] is None
     assert 0 <= rows[1]["p"] <= 1
     for row in rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -197,13 +198,14 @@ def show(
 
 def compare(
     run_refs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Two runs or more.")],
+    picture: Annotated[Path | None, typer.Option(help="A folder to draw comparison.png in.")] = None,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Put runs side by side: accuracy with interval, paired p, seconds, memory, parameters, size, latency."""
     from pigeonhole.workflows.runs import compare as run
 
-    comparison = run(run_refs, workspace=workspace).to_dict()
+    comparison = run(run_refs, picture=picture, workspace=workspace).to_dict()
     if json:
         print_json(comparison)
     else:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pigeonhole import data, evaluation, tracking
+from pigeonhole import data, evaluation, reports, tracking
 from pigeonhole.core.errors import GateError, NotFoundError, UsageError
 from pigeonhole.core.files import read_json
 from pigeonhole.core.workspace import Workspace
@@ -122,11 +122,14 @@ class RunComparison:
         return asdict(self)
 
 
-def compare(refs: Sequence[str], *, workspace: WorkspaceLike = None) -> RunComparison:
+def compare(
+    refs: Sequence[str], *, picture: str | Path | None = None, workspace: WorkspaceLike = None
+) -> RunComparison:
     """Accuracy with interval, paired p, seconds, peak memory, parameters, bundle size and latency, side by side.
 
     Args:
         refs: two runs or more; p values are against the first, by the exact McNemar test on the same images.
+        picture: a folder to draw `comparison.png` in; `None` draws nothing.
         workspace: where to look.
 
     Raises:
@@ -147,9 +150,11 @@ def compare(refs: Sequence[str], *, workspace: WorkspaceLike = None) -> RunCompa
                 "runs scored on the same images",
                 "compare runs of one dataset version",
             )
-    return RunComparison(
-        tuple(_row(_exported(space, item), figures, found[0]) for item, figures in zip(found, scored, strict=True))
-    )
+    rows = [_row(_exported(space, item), figures, found[0]) for item, figures in zip(found, scored, strict=True)]
+    if picture is not None:
+        Path(picture).mkdir(parents=True, exist_ok=True)
+        reports.comparison_chart([_bar(row) for row in rows], Path(picture), on=first["split"])
+    return RunComparison(tuple(rows))
 
 
 def _exported(space: Workspace, item: tracking.Run) -> tracking.Run:
@@ -188,6 +193,13 @@ def _row(item: tracking.Run, figures: dict[str, Any], first: tracking.Run) -> di
         "bundle_size_bytes": metrics.get("bundle_size_bytes"),
         "latency_ms": metrics.get("latency_ms"),
     }
+
+
+def _bar(row: dict[str, Any]) -> dict[str, Any]:
+    """The row in the words of the chart."""
+    words = {"name": "run_id", "p_value": "p", "n_parameters": "parameters", "bundle_bytes": "bundle_size_bytes"}
+    same = ("accuracy", "seconds", "peak_memory_bytes", "latency_ms")
+    return {name: row[name] for name in same} | {name: row[key] for name, key in words.items()}
 
 
 def remove(ref: str, *, workspace: WorkspaceLike = None) -> str:
