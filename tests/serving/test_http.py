@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import socket
+import shutil
 import subprocess
 import sys
 import time
@@ -132,6 +133,7 @@ def test_an_image_far_from_the_training_size_gets_a_warning(server):
     assert "far from the training size" in body["warnings"][0]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_as_in_a_tutorial(server, tmp_path):
     (tmp_path / "digit.png").write_bytes(png(band_images(3)[0][1]))
     rows = json.dumps({"data": band_images(3)[0].reshape(3, -1).tolist()})
