@@ -49,6 +49,13 @@ def test_the_same_request_starts_anew_after_a_finished_run(start):
     assert first.metrics == {"validation_accuracy": 0.99}
 
 
+def test_a_finished_run_of_which_not_everybody_knows_goes_on(start):
+    with start() as first:
+        first.finish({"validation_accuracy": 0.99})
+    with start() as second:
+        assert second.id == first.id
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -59,13 +66,6 @@ def test_the_same_request_starts_anew_after_a_finished_run(start):
         {"parent": "cnn-aaaaaa:3"},
     ],
 )
-def test_a_finished_run_of_which_not_everybody_knows_goes_on(start):
-    with start() as first:
-        first.finish({"validation_accuracy": 0.99})
-    with start() as second:
-        assert second.id == first.id
-
-
 def test_any_decisive_difference_is_another_run(start, change):
     with start() as first, start(**change) as second:
         assert first.id != second.id
