@@ -47,7 +47,7 @@ check: .venv/installed-test  ## style, types, floors and walls of the house, and
 readme: .venv/installed  ## runs the README's tours and writes their output and pictures into it
 	$(BIN)/python docs/readme.py
 
-bench: .venv/installed-bench .venv-peers/installed  ## the measurements of benchmarks/RECORDS.md (hours; resumable)
+bench: .venv/installed-bench .venv-peers/installed  ## the measurements of benchmarks/RECORDS.md (long; resumable)
 	$(BIN)/python benchmarks/run.py --peers .venv-peers/bin/python
 
 constraints: .venv/installed-test .venv/installed-bench  ## pins what is installed now

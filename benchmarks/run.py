@@ -3,7 +3,7 @@
     PIGEONHOLE_DATA=FOLDER python benchmarks/run.py --peers PYTHON
 
 `--peers` is a Python with what we measure beside (`make bench` makes one). What each measurement prints goes to
-`.benchmarks/NAME.txt`; remove a file to measure again. Leave the machine alone meanwhile: it takes about an hour.
+`.benchmarks/NAME.txt`; remove a file to measure again. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
