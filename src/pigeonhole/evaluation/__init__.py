@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pigeonhole.core.lazy import lazy
 
 if TYPE_CHECKING:
     from pigeonhole.evaluation.comparison import Comparison, compare
@@ -39,11 +41,4 @@ _HOMES = {
     "wilson": "interval",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Loads a name on first use (PEP 562), so that the command line's help does not wait for numpy."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy(__name__, _HOMES)

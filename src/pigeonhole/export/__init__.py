@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pigeonhole.core.lazy import lazy
 
 if TYPE_CHECKING:
     from pigeonhole.export.foreign import import_onnx as import_onnx
@@ -12,9 +13,4 @@ if TYPE_CHECKING:
 _WHERE = {"import_onnx": "foreign", "to_bundle": "own"}
 __all__ = ["import_onnx", "to_bundle"]
 
-
-def __getattr__(name: str) -> Any:
-    """Loads a public name on first use, since onnx and torch take a second."""
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"pigeonhole.export.{_WHERE[name]}"), name)
+__getattr__ = lazy(__name__, _WHERE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pigeonhole.core.lazy import lazy
 
 if TYPE_CHECKING:
     from pigeonhole.reports.calibration import calibration_chart
@@ -30,11 +32,4 @@ _HOMES = {
     "training_curves": "training",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Loads a name on first use (PEP 562), so that importing the room costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy(__name__, _HOMES)

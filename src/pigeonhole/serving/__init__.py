@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pigeonhole.core.lazy import lazy
 
 if TYPE_CHECKING:
     from pigeonhole.serving.auth import hash_key
@@ -12,10 +14,4 @@ if TYPE_CHECKING:
 __all__ = ["ServingConfig", "hash_key", "run"]
 _HOME = {"ServingConfig": "config", "hash_key": "auth", "run": "server"}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(__name__, _HOME)
