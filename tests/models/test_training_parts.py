@@ -12,7 +12,7 @@ from pigeonhole.models.networks.batches import Loader, Normalizer, Plan
 from pigeonhole.models.networks.optimizers import make_optimizer, restore_state, state_tensors
 from pigeonhole.models.networks.schedules import multiplier
 from pigeonhole.models.networks.stopping import Stopping
-from pigeonhole.models.spec import Augmentation, EarlyStopping, Optimizer, Schedule
+from pigeonhole.models.settings import Augmentation, EarlyStopping, Optimizer, Schedule
 
 
 @given(st.integers(1, 300), st.integers(1, 64), st.integers(1, 20))

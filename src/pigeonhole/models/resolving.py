@@ -11,7 +11,8 @@ from pigeonhole.core.spec import suggestion, validate
 from pigeonhole.models import presets
 from pigeonhole.models.layers import CLASSES, Layer, parse_layers
 from pigeonhole.models.layers.registry import layer_to_item
-from pigeonhole.models.spec import ModelSpec, Parameter, Scalar, Training
+from pigeonhole.models.settings import Training
+from pigeonhole.models.spec import ModelSpec, Parameter, Scalar
 
 _SPEC_SUFFIXES = {".yml", ".yaml"}
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pigeonhole.models.spec import Augmentation
+from pigeonhole.models.settings import Augmentation
 
 
 def augment(x_NCHW: Tensor, how: Augmentation, random: torch.Generator) -> Tensor:

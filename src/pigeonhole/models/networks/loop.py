@@ -22,7 +22,7 @@ from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.network import Network
 from pigeonhole.models.networks.optimizers import set_learning_rate
 from pigeonhole.models.networks.schedules import multiplier
-from pigeonhole.models.spec import Training
+from pigeonhole.models.settings import Training
 from pigeonhole.models.trained import Labels
 
 VALIDATION_BATCH = 500

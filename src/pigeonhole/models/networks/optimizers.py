@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from pigeonhole.models.spec import Optimizer
+from pigeonhole.models.settings import Optimizer
 
 
 def make_optimizer(how: Optimizer, network: nn.Module) -> torch.optim.Optimizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from pigeonhole.models.spec import Schedule
+from pigeonhole.models.settings import Schedule
 
 
 def multiplier(schedule: Schedule, done: float) -> float:

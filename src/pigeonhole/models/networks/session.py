@@ -21,7 +21,8 @@ from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.network import Network, network_of
 from pigeonhole.models.networks.optimizers import make_optimizer, restore_state, state_tensors
-from pigeonhole.models.spec import ModelSpec, Training
+from pigeonhole.models.settings import Training
+from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import TrainingData
 
 

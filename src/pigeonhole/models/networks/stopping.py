@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pigeonhole.models.spec import EarlyStopping
+from pigeonhole.models.settings import EarlyStopping
 
 
 class Stopping:

@@ -1,0 +1,46 @@
+"""All of how a network is trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from pigeonhole.core.spec import Spec
+from pigeonhole.models.settings.augmentation import Augmentation, recipe
+from pigeonhole.models.settings.early_stopping import EarlyStopping
+from pigeonhole.models.settings.numbers import Count, Share
+from pigeonhole.models.settings.optimizer import Optimizer
+from pigeonhole.models.settings.schedule import Schedule
+
+
+class Training(Spec):
+    """How a network is trained.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images a step. Every image is seen once a pass: the last batches share what is left, so none
+            is much smaller than the others.
+        min_steps: the least steps an epoch has; a small dataset is passed over several times an epoch to get there.
+        optimizer: how weights move.
+        schedule: how the learning rate goes.
+        augment: a named recipe, or its numbers.
+        label_smoothing: share of the target probability spread over all classes.
+        ema_decay: decay by step of the moving average of the weights that is validated and kept; 0 keeps the weights
+            themselves.
+        early_stopping: when to stop, and which epoch counts as the best.
+        precision: `auto` is bf16 where the processor has it, else fp32.
+        keep_checkpoints: how many of the newest checkpoints stay on disk, besides the best; `None` keeps all.
+    """
+
+    epochs: Count = 10
+    batch_size: Count = 128
+    min_steps: Count = 1
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    augment: Annotated[Augmentation, BeforeValidator(recipe)] = Augmentation()
+    label_smoothing: Share = 0.0
+    ema_decay: Share = 0.0
+    early_stopping: EarlyStopping = EarlyStopping()
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    keep_checkpoints: Count | None = None
