@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pigeonhole.models.networks.fingerprint import fingerprint
 from pigeonhole.models.networks.loop import Trainer, score
 from pigeonhole.models.networks.network import Network, network_of
 from pigeonhole.models.networks.records import end_facts, epoch_record, own_records, start_facts
+from pigeonhole.models.networks.schedules import damping
 from pigeonhole.models.networks.session import Session, refuse_another
 from pigeonhole.models.networks.stopping import Stopping
 from pigeonhole.models.networks.trained import TrainedNetwork, load_network
@@ -51,12 +53,13 @@ def _finished(folder: Path, mark: str) -> TrainedNetwork | None:
 def _run(session: Session, data: TrainingData, observer: Observer) -> TrainedNetwork:
     trainer = session.trainer(data)
     history = list(session.history)
-    facts = start_facts(data, trainer, len(history))
+    facts = {**start_facts(data, trainer, len(history)), "augment": session.augmentation.why}
     observer.on_start({**facts, "history": list(history)})
     stopping = Stopping(session.training.early_stopping, own_records(history))
     # The averaged weights are validated in a network of their own, so that training never sees them.
     judged = network_of(session.spec, data.shape_HWC, len(data.class_names)).to(session.hardware.device)
     while len(history) < session.training.epochs and not stopping.is_due:
+        trainer = replace(trainer, damping=damping(session.training.schedule, own_records(history)))
         record = _epoch(session, data, trainer, judged, history)
         record["best"] = stopping.follow(record)
         history.append(record)
@@ -79,7 +82,8 @@ def _epoch(
     if data.validation is not None:
         images_NHWC, labels_N = data.validation
         loader = Loader(images_NHWC, session.normalizer, session.hardware.device)
-        validated = score(judged, loader, labels_N, session.hardware, session.training.label_smoothing)
+        how = session.training
+        validated = score(judged, loader, labels_N, session.hardware, how.label_smoothing, how.test_time_augmentation)
     return epoch_record(trainer, history, trained, validated, trained_s, time.perf_counter() - start)
 
 

@@ -15,14 +15,16 @@ from torch.nn import functional
 
 from pigeonhole.core.errors import TrainingError
 from pigeonhole.core.seeds import derive
-from pigeonhole.models.networks.augmentation import augment
+from pigeonhole.models.networks.augmentation import augment, mix
 from pigeonhole.models.networks.averaging import Average
 from pigeonhole.models.networks.batches import Loader, Plan
 from pigeonhole.models.networks.hardware import Hardware
+from pigeonhole.models.networks.losses import training_loss
 from pigeonhole.models.networks.network import Network
 from pigeonhole.models.networks.optimizers import set_learning_rate
 from pigeonhole.models.networks.schedules import multiplier
-from pigeonhole.models.settings import Training
+from pigeonhole.models.networks.views import merged, views
+from pigeonhole.models.settings import Training, Views
 from pigeonhole.models.trained import Labels
 
 VALIDATION_BATCH = 500
@@ -43,7 +45,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Trainer:
-    """All that a step needs. What changes while training is in `network`, `optimizer` and `average`."""
+    """All that a step needs. What changes while training is in `network`, `optimizer` and `average`.
+
+    Attributes:
+        damping: what the epochs before have multiplied the learning rate with (`schedules.damping`).
+    """
 
     network: Network
     optimizer: torch.optim.Optimizer
@@ -54,6 +60,7 @@ class Trainer:
     loader: Loader
     labels_N: Tensor
     seed: int
+    damping: float = 1.0
 
     def run_epoch(self, epoch: int) -> Score:
         """Trains for one epoch (from 1). Only the seed and the epoch decide what is random in it.
@@ -69,18 +76,19 @@ class Trainer:
             step = (epoch - 1) * self.plan.steps + index + 1
             labels_N = self.labels_N[torch.from_numpy(rows)]
             x_NCHW = augment(self.loader.take(rows), self.training.augment, random)
-            loss, hits = self._step(x_NCHW, labels_N, step)
+            x_NCHW, share_N = mix(x_NCHW, self.training.augment.mixup, random)
+            loss, hits = self._step(x_NCHW, labels_N, share_N, step)
             loss_sum += loss * len(rows)
             right += hits
         images = self.plan.passes * self.plan.n_images
         return Score(loss_sum / images, right / images)
 
-    def _step(self, x_NCHW: Tensor, labels_N: Tensor, step: int) -> tuple[float, int]:
+    def _step(self, x_NCHW: Tensor, labels_N: Tensor, share_N: Tensor | None, step: int) -> tuple[float, int]:
         rate = self.learning_rate(step)
         set_learning_rate(self.optimizer, rate)
         with self.hardware.autocast():
             logits_NK = self.network(x_NCHW)
-        loss = functional.cross_entropy(logits_NK.float(), labels_N, label_smoothing=self.training.label_smoothing)
+        loss = training_loss(logits_NK.float(), labels_N, share_N, self.training.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
@@ -93,7 +101,8 @@ class Trainer:
     def learning_rate(self, step: int) -> float:
         """The rate of a step (from 1) of the whole training."""
         done = step / (self.plan.steps * self.training.epochs)
-        return self.training.optimizer.learning_rate * multiplier(self.training.schedule, done)
+        scheduled = multiplier(self.training.schedule, done, self.training.epochs)
+        return self.training.optimizer.learning_rate * scheduled * self.damping
 
     def _not_finite(self, loss: float, step: int, rate: float) -> TrainingError:
         gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
@@ -109,17 +118,19 @@ class Trainer:
 
 
 @torch.inference_mode()
-def score(network: Network, loader: Loader, labels_N: Labels, hardware: Hardware, label_smoothing: float) -> Score:
-    """Loss and accuracy of the network as it stands, in the number type of training.
+def score(
+    network: Network, loader: Loader, labels_N: Labels, hardware: Hardware, label_smoothing: float, how: Views
+) -> Score:
+    """Loss and accuracy of the network as it stands, over the views of `how`, in the number type of training.
 
     Raises:
         TrainingError: the loss is not finite.
     """
     network.eval()
     logits = []
-    for x_NCHW in loader.in_order(VALIDATION_BATCH):
+    for x_NCHW in loader.in_order(max(1, VALIDATION_BATCH // how.count)):
         with hardware.autocast():
-            logits.append(network(x_NCHW).float())
+            logits.append(merged(network(views(x_NCHW, how)), how).float())
     logits_NK = torch.cat(logits)
     targets_N = torch.from_numpy(np.asarray(labels_N, np.int64)).to(logits_NK.device)
     loss = float(functional.cross_entropy(logits_NK, targets_N, label_smoothing=label_smoothing))

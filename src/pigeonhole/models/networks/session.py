@@ -14,6 +14,7 @@ from pigeonhole.core.errors import ConflictError, SpecError
 from pigeonhole.core.seeds import derive
 from pigeonhole.models.checkpoints import CHECKPOINTS, checkpoint_name
 from pigeonhole.models.networks import hardware as machines
+from pigeonhole.models.networks.augmentation.settling import Settled, settle
 from pigeonhole.models.networks.averaging import Average
 from pigeonhole.models.networks.batches import Loader, Normalizer, Plan
 from pigeonhole.models.networks.checkpoint import Checkpoint, copy_weights, newest, read_tensors, write_tensors
@@ -21,6 +22,7 @@ from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.network import Network, network_of
 from pigeonhole.models.networks.optimizers import make_optimizer, restore_state, state_tensors
+from pigeonhole.models.networks.schedules import check_schedule
 from pigeonhole.models.settings import Training
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import TrainingData
@@ -32,7 +34,8 @@ class Session:
 
     Attributes:
         spec: what is trained.
-        training: its settings.
+        training: its settings, with what was left to the images settled.
+        augmentation: what was settled, and why.
         seed: where all randomness comes from.
         folder: where checkpoints go.
         mark: the training's fingerprint.
@@ -44,6 +47,7 @@ class Session:
 
     spec: ModelSpec
     training: Training
+    augmentation: Settled
     seed: int
     folder: Path
     mark: str
@@ -58,19 +62,33 @@ class Session:
     ) -> Session:
         """The session of a folder, with the newest checkpoint there, else from `start_from`, else from nothing."""
         training = spec.training or Training()
+        check_schedule(training.schedule, validated=data.validation is not None)
         own = newest(folder)
+        augmentation = settle(training.augment, data, own.state if own else {})
+        training = training.model_copy(update={"augment": augmentation.augment})
         if own is not None:
             refuse_another(folder, own.state["fingerprint"], mark)
             hardware = machines.restore(own.state["hardware"])
-            return cls(spec, training, seed, folder, mark, hardware, _normalizer(own), own, list(own.state["history"]))
+            return cls(
+                spec,
+                training,
+                augmentation,
+                seed,
+                folder,
+                mark,
+                hardware,
+                _normalizer(own),
+                own,
+                list(own.state["history"]),
+            )
         hardware = machines.choose(training.precision)
         if start_from is None:
             normalizer = Normalizer.of(data.train_images_NHWC)
-            return cls(spec, training, seed, folder, mark, hardware, normalizer, None, [])
+            return cls(spec, training, augmentation, seed, folder, mark, hardware, normalizer, None, [])
         start = read_tensors(start_from)
         _refuse_late(start, training, start_from)
         history = [{**record, "inherited": True} for record in start.state["history"]]
-        return cls(spec, training, seed, folder, mark, hardware, _normalizer(start), start, history)
+        return cls(spec, training, augmentation, seed, folder, mark, hardware, _normalizer(start), start, history)
 
     def trainer(self, data: TrainingData) -> Trainer:
         """All that a step needs, in the state of the checkpoint.
@@ -82,7 +100,7 @@ class Session:
         torch.manual_seed(derive(self.seed, "weights"))
         network = network_of(self.spec, data.shape_HWC, len(data.class_names)).to(device)
         average = Average(network, self.training.ema_decay)
-        optimizer = make_optimizer(self.training.optimizer, network)
+        optimizer = make_optimizer(self.training.optimizer, network, self.hardware.precision)
         if self.saved is not None:
             self._restore(self.saved, network, average, optimizer)
         return Trainer(
@@ -110,6 +128,7 @@ class Session:
             "spec": self.spec.to_dict(),
             "seed": self.seed,
             "optimizer": self.training.optimizer.name,
+            "augmentation": self.augmentation.to_dict(),
             "normalizer": vars(self.normalizer),
             "hardware": vars(self.hardware),
             "history": history,

@@ -12,6 +12,7 @@ from pigeonhole.models.settings.early_stopping import EarlyStopping
 from pigeonhole.models.settings.numbers import Count, Share
 from pigeonhole.models.settings.optimizer import Optimizer
 from pigeonhole.models.settings.schedule import Schedule
+from pigeonhole.models.settings.views import Views
 
 
 class Training(Spec):
@@ -24,7 +25,9 @@ class Training(Spec):
         min_steps: the least steps an epoch has; a small dataset is passed over several times an epoch to get there.
         optimizer: how weights move.
         schedule: how the learning rate goes.
-        augment: a named recipe, or its numbers.
+        augment: a named recipe, or its numbers; `auto` chooses the recipe from the training images.
+        test_time_augmentation: views over which the probabilities of an image are averaged, in validation, in
+            `probabilities` and in the exported bundle.
         label_smoothing: share of the target probability spread over all classes.
         ema_decay: decay by step of the moving average of the weights that is validated and kept; 0 keeps the weights
             themselves.
@@ -39,6 +42,7 @@ class Training(Spec):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     augment: Annotated[Augmentation, BeforeValidator(recipe)] = Augmentation()
+    test_time_augmentation: Views = Views()
     label_smoothing: Share = 0.0
     ema_decay: Share = 0.0
     early_stopping: EarlyStopping = EarlyStopping()
