@@ -9,13 +9,15 @@ from typing import Any
 from pigeonhole.models.callbacks import Callback, Callbacks
 from pigeonhole.models.checkpoints import MODEL_JSON, checkpoint_path
 from pigeonhole.models.networks.checkpoint import copy_weights, read_tensors
+from pigeonhole.models.networks.compatibility import refuse_another
 from pigeonhole.models.networks.fingerprint import fingerprint
 from pigeonhole.models.networks.judging import Judge
 from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.network import Network
+from pigeonhole.models.networks.plateau import Plateau
 from pigeonhole.models.networks.records import end_facts, epoch_record, own_records, start_facts
 from pigeonhole.models.networks.saving import Saving
-from pigeonhole.models.networks.session import Session, refuse_another
+from pigeonhole.models.networks.session import Session
 from pigeonhole.models.networks.stopping import Stopping
 from pigeonhole.models.networks.telling import Telling
 from pigeonhole.models.networks.trained import TrainedNetwork, load_network
@@ -55,10 +57,10 @@ def _finished(folder: Path, mark: str) -> TrainedNetwork | None:
 def _run(session: Session, data: TrainingData, observer: Observer, callbacks: Sequence[Callback]) -> TrainedNetwork:
     trainer, judge = session.trainer(data), Judge(session, data)
     state = trainer.state
-    facts = start_facts(data, trainer)
+    facts = {**start_facts(data, trainer), "augment": session.augmentation.why}
     stopping = Stopping(session.training.early_stopping, own_records(state.history))
     # In this order a record says whether it is the best before it is saved, and is told only once it is on disk.
-    calls = Callbacks([stopping, Saving(session, stopping), Telling(observer, facts), *callbacks])
+    calls = Callbacks([Plateau(), stopping, Saving(session, stopping), Telling(observer, facts), *callbacks])
     calls.on_train_begin(trainer)
     while state.epoch <= session.training.epochs and not state.stop:
         calls.on_epoch_begin(trainer)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pigeonhole.models.networks.batches import Loader
 from pigeonhole.models.networks.checkpoint import copy_weights
-from pigeonhole.models.networks.loop import Score, Trainer, score
+from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.network import network_of
 from pigeonhole.models.networks.objective import Objective
+from pigeonhole.models.networks.scoring import Score, score
 from pigeonhole.models.networks.session import Session
 from pigeonhole.models.trained import TrainingData
 
@@ -23,6 +24,7 @@ class Judge:
         self.network = network_of(session.spec, data.shape_HWC, len(data.class_names)).to(device)
         self._hardware = session.hardware
         self._objective = Objective(session.training.label_smoothing)
+        self._how = session.training.test_time_augmentation
         self._images: Loader | None = None
         if data.validation is not None:
             images_NHWC, self._labels_N = data.validation
@@ -37,4 +39,4 @@ class Judge:
         copy_weights(self.network.state_dict(), trainer.average.weights(trainer.network))
         if self._images is None:
             return None
-        return score(self.network, self._images, self._labels_N, self._hardware, self._objective)
+        return score(self.network, self._images, self._labels_N, self._hardware, self._objective, self._how)

@@ -1,11 +1,10 @@
-"""One epoch of training steps, and one look at a validation split. Knows no files and no records.
+"""One epoch of training steps. Knows no files, no records and no validation.
 
 Axes: N images, C channels, H height, W width, K classes.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,35 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from pigeonhole.core.errors import TrainingError
-from pigeonhole.models.networks.augmentation import augment
+from pigeonhole.models.networks.augmentation import augment, mix
 from pigeonhole.models.networks.averaging import Average
 from pigeonhole.models.networks.batches import Loader, Plan
 from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.network import Network
-from pigeonhole.models.networks.objective import Objective
+from pigeonhole.models.networks.objective import Objective, Targets
 from pigeonhole.models.networks.optimizers import set_learning_rate
 from pigeonhole.models.networks.schedules import multiplier
+from pigeonhole.models.networks.scoring import Score
 from pigeonhole.models.networks.shortage import within_memory
 from pigeonhole.models.networks.state import State
 from pigeonhole.models.networks.tally import StepResult
 from pigeonhole.models.settings import Training
-from pigeonhole.models.trained import Labels
-
-VALIDATION_BATCH = 500
-
-
-@dataclass(frozen=True)
-class Score:
-    """Mean loss and accuracy over some images.
-
-    Attributes:
-        loss: cross-entropy in nats, with labels smoothed as in training, so that both curves are of one thing; without
-            class weights and penalties.
-        accuracy: share of images whose largest output is their class.
-    """
-
-    loss: float
-    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -85,13 +68,12 @@ class Trainer:
 
     def _step(self, rows_N: npt.NDArray[np.int64]) -> None:
         step = (self.state.epoch - 1) * self.plan.steps + self.state.step + 1
-        x_NCHW = augment(self.loader.take(rows_N), self.training.augment, self.state.randomness.augment)
-        labels_N = self.labels_N[self.loader.on_device(rows_N)]
+        x_NCHW, targets = self._batch(rows_N)
         rate = self.learning_rate(step)
         set_learning_rate(self.optimizer, rate)
         # A batch that memory cannot hold goes through in parts from here on; the gradient is that of the whole.
         (loss, hits), self.state.images_at_once = within_memory(
-            partial(self._accumulate, x_NCHW, labels_N), self.state.images_at_once
+            partial(self._accumulate, x_NCHW, targets), self.state.images_at_once
         )
         self.state.tally.add(StepResult(step, len(rows_N), rate, loss, hits, self._clip()))
         if self.hardware.looks_each_step:
@@ -99,22 +81,27 @@ class Trainer:
         self.optimizer.step()
         self.average.update(step)
 
-    def _accumulate(self, x_NCHW: Tensor, labels_N: Tensor, at_once: int) -> tuple[Tensor, Tensor]:
+    def _batch(self, rows_N: npt.NDArray[np.int64]) -> tuple[Tensor, Targets]:
+        how, random = self.training.augment, self.state.randomness.augment
+        x_NCHW, share_N = mix(augment(self.loader.take(rows_N), how, random), how.mixup, random)
+        return x_NCHW, Targets.mixed(self.labels_N[self.loader.on_device(rows_N)], share_N)
+
+    def _accumulate(self, x_NCHW: Tensor, targets: Targets, at_once: int) -> tuple[Tensor, Tensor]:
         """Gradients of the batch, from parts of at most `at_once` images; its mean loss, and how many were right."""
         self.optimizer.zero_grad(set_to_none=True)
         losses, hits = [], []
-        for part_NCHW, part_N in zip(torch.split(x_NCHW, at_once), torch.split(labels_N, at_once), strict=True):
-            share = len(part_N) / len(labels_N)
+        for part_NCHW, part in zip(torch.split(x_NCHW, at_once), targets.split(at_once), strict=True):
+            share = len(part_NCHW) / len(x_NCHW)
             with self.hardware.autocast():
                 logits_NK = self.network(part_NCHW)
             logits_NK = logits_NK.float()
-            minimised, recorded = self.objective.losses(logits_NK, part_N)
+            minimised, recorded = self.objective.losses(logits_NK, part)
             penalty = self.network.penalty()
             if penalty is not None:
                 minimised = minimised + penalty
             (minimised * share).backward()  # type: ignore[no-untyped-call]
             losses.append(recorded * share)
-            hits.append((logits_NK.detach().argmax(dim=1) == part_N).sum())
+            hits.append((logits_NK.detach().argmax(dim=1) == part.labels_N).sum())
         return sum(losses[1:], start=losses[0]), sum(hits[1:], start=hits[0])
 
     def _clip(self) -> Tensor | None:
@@ -136,7 +123,8 @@ class Trainer:
     def learning_rate(self, step: int) -> float:
         """The rate of a step (from 1) of the whole training."""
         done = step / (self.plan.steps * self.training.epochs)
-        return self.training.optimizer.learning_rate * multiplier(self.training.schedule, done)
+        scheduled = multiplier(self.training.schedule, done, self.training.epochs)
+        return self.training.optimizer.learning_rate * scheduled * self.state.damping
 
     def _gradient_norm(self) -> Tensor:
         gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
@@ -152,28 +140,3 @@ class Trainer:
             f"train with a lower rate (--set learning_rate={self.training.optimizer.learning_rate / 4:.2g}),"
             " with --set global_clipnorm=1, or with --set precision=fp32",
         )
-
-
-@torch.inference_mode()
-def score(network: Network, loader: Loader, labels_N: Labels, hardware: Hardware, objective: Objective) -> Score:
-    """Loss and accuracy of the network as it stands, in the number type of training.
-
-    Raises:
-        TrainingError: the loss is not finite.
-        BudgetError: memory runs out even with one image at once.
-    """
-    network.eval()
-    logits_NK, _ = within_memory(partial(_logits, network, loader, hardware), VALIDATION_BATCH)
-    targets_N = torch.from_numpy(np.asarray(labels_N, np.int64)).to(logits_NK.device)
-    loss = float(objective.losses(logits_NK, targets_N)[1])
-    if not math.isfinite(loss):
-        raise TrainingError(f"the validation loss is {loss}", "a finite loss", "train with a lower --set learning_rate")
-    return Score(loss, float((logits_NK.argmax(dim=1) == targets_N).float().mean()))
-
-
-def _logits(network: Network, loader: Loader, hardware: Hardware, at_once: int) -> Tensor:
-    logits = []
-    for x_NCHW in loader.in_order(at_once):
-        with hardware.autocast():
-            logits.append(network(x_NCHW).float())
-    return torch.cat(logits)

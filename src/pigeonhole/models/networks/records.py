@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pigeonhole.models.networks.loop import Score, Trainer
+from pigeonhole.models.networks.loop import Trainer
+from pigeonhole.models.networks.scoring import Score
 from pigeonhole.models.networks.stopping import Stopping
 from pigeonhole.models.trained import Images, TrainingData
 

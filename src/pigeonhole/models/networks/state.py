@@ -21,6 +21,7 @@ class State:
         images_at_once: a step's images go through the network so many at a time; less than a batch once memory ran out.
         step: steps done in the epoch under way.
         tally: their sums.
+        damping: what the epochs before have multiplied the learning rate with (`schedules.damping`).
         stop: set by a callback to end the training after this epoch.
     """
 
@@ -29,6 +30,7 @@ class State:
     images_at_once: int
     step: int = 0
     tally: Tally = field(default_factory=Tally)
+    damping: float = 1.0
     stop: bool = False
     _earlier_s: float = 0.0
     _began: float = field(default_factory=time.perf_counter)

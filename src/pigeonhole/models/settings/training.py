@@ -12,6 +12,7 @@ from pigeonhole.models.settings.early_stopping import EarlyStopping
 from pigeonhole.models.settings.numbers import Count, NotNegative, Share
 from pigeonhole.models.settings.optimizer import Optimizer
 from pigeonhole.models.settings.schedule import Schedule
+from pigeonhole.models.settings.views import Views
 
 
 class Training(Spec):
@@ -24,7 +25,9 @@ class Training(Spec):
         min_steps: the least steps an epoch has; a small dataset is passed over several times an epoch to get there.
         optimizer: how weights move.
         schedule: how the learning rate goes.
-        augment: a named recipe, or its numbers.
+        augment: a named recipe, or its numbers; `auto` chooses the recipe from the training images.
+        test_time_augmentation: views over which the probabilities of an image are averaged, in validation, in
+            `probabilities` and in the exported bundle.
         label_smoothing: share of the target probability spread over all classes.
         class_weight: `balanced` weighs each image by n / (K·n_k), for n training images, n_k of its class, and K
             classes that have any, so that every class pulls alike and the mean weight is 1. Only what is minimised is
@@ -46,6 +49,7 @@ class Training(Spec):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     augment: Annotated[Augmentation, BeforeValidator(recipe)] = Augmentation()
+    test_time_augmentation: Views = Views()
     label_smoothing: Share = 0.0
     class_weight: Literal["none", "balanced"] = "none"
     global_clipnorm: NotNegative = 0.0
