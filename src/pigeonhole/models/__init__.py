@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pigeonhole.models.fitting import load as load
     from pigeonhole.models.resolving import preset_of as preset_of
     from pigeonhole.models.resolving import resolve as resolve
+    from pigeonhole.models.selection import select as select
     from pigeonhole.models.spec import ModelSpec as ModelSpec
     from pigeonhole.models.summary import LayerRow as LayerRow
     from pigeonhole.models.summary import summarize as summarize
@@ -28,6 +29,7 @@ _WHERE = {
     "load": "fitting",
     "preset_of": "resolving",
     "resolve": "resolving",
+    "select": "selection",
     "ModelSpec": "spec",
     "LayerRow": "summary",
     "summarize": "summary",
@@ -51,6 +53,7 @@ __all__ = [
     "preset_of",
     "presets",
     "resolve",
+    "select",
     "summarize",
 ]
 
