@@ -99,7 +99,14 @@ def _accepted(knob: dict[str, Any]) -> str:
 
 
 def _settings(row: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row["settings"].items())
+    return ", ".join(f"{name} {_value(value)}" for name, value in row["settings"].items())
+
+
+def _value(value: Any) -> str:
+    """As it would stand in a spec."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {inner}' for name, inner in value.items())}}}"
+    return str(value)
 
 
 def _shape(row: dict[str, Any]) -> str:
