@@ -28,22 +28,23 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The shape of `x`."""
         if not self.training:
-            return self._normalize(x)
+            return self._normalize(x, self.variance)
         if x.numel() == x.shape[1]:
             return self._train(torch.cat([x, x]))[:1]
         return self._train(x)
 
     def _train(self, x: Tensor) -> Tensor:
-        # torch keeps the variance over n - 1, Keras over n. Scaled before and after, the average is one of the latter.
+        # torch averages variances over n - 1, Keras over n. Scaled before and after, the average is one of the latter.
+        # It is done on a copy, since the backward pass wants what it was given unchanged.
         n = x.numel() // x.shape[1]
-        self.variance.mul_(n / (n - 1))
-        y = self._normalize(x)
-        self.variance.mul_((n - 1) / n)
+        variance = self.variance * (n / (n - 1))
+        y = self._normalize(x, variance)
+        torch.mul(variance, (n - 1) / n, out=self.variance)
         return y
 
-    def _normalize(self, x: Tensor) -> Tensor:
+    def _normalize(self, x: Tensor, variance: Tensor) -> Tensor:
         return functional.batch_norm(
-            x, self.mean, self.variance, self.scale, self.center, self.training, self.momentum, self.epsilon
+            x, self.mean, variance, self.scale, self.center, self.training, self.momentum, self.epsilon
         )
 
 
