@@ -83,7 +83,8 @@ class Residual(Layer):
             raise _unlike(
                 shape, output, "layers that give every 1st, 2nd, 3rd … row and column", "for example by `padding: same`"
             )
-        return Conv2D(filters=output[2], kernel_size=1, strides=strides, use_bias=False)
+        step = strides[0] if strides[0] == strides[1] else strides
+        return Conv2D(filters=output[2], kernel_size=1, strides=step, use_bias=False)
 
 
 def _stride(extent: int, wanted: int) -> int:
