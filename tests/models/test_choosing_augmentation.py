@@ -122,7 +122,8 @@ def test_sidedness_is_nothing_for_noise_and_all_for_one_picture():
 
 def test_the_sample_of_mnist_is_moved_a_little():
     chunks = list(MnistSampleSource().read("mnist-5k", ReadOptions()).chunks)
-    images_NHWC, labels_N = (np.concatenate(parts) for parts in zip(*[(c.images_NHWC, c.labels_N) for c in chunks]))
+    images_NHWC = np.concatenate([chunk.images_NHWC for chunk in chunks])
+    labels_N = np.concatenate([chunk.labels_N for chunk in chunks])
     assert choose(images_NHWC, labels_N).recipe == "affine-light"
     assert sidedness(images_NHWC[..., 0].astype(np.float32), labels_N) > 0.3
 
