@@ -54,6 +54,10 @@ class Network(nn.Module):
         logits_NK: Tensor = self.head(self.features(x_NCHW))
         return logits_NK
 
+    def penalty(self) -> Tensor | None:
+        """What regularisers add to the training loss; `None` where there are none."""
+        return None
+
     @property
     def n_parameters(self) -> int:
         """Trained numbers."""

@@ -1,4 +1,4 @@
-"""Images mixed in pairs: Zhang et al. 2018. The loss that goes with it is in `losses`.
+"""Images mixed in pairs: Zhang et al. 2018. The loss that goes with it is in `objective`.
 
 Axes: N images, C channels, H height, W width.
 """
