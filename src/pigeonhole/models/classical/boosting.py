@@ -10,10 +10,12 @@ from pigeonhole.core.errors import MissingDependencyError
 from pigeonhole.core.optional import require
 from pigeonhole.models.classical.recipe import Recipe, random_state
 from pigeonhole.models.classical.threads import threads
+from pigeonhole.models.waiting import short_waits
 
 
 def _xgboost(settings: Mapping[str, Any], seed: int) -> Any:
-    xgboost = require("xgboost", extra="train")
+    with short_waits():
+        xgboost = require("xgboost", extra="train")
     return xgboost.XGBClassifier(
         **settings,
         tree_method="hist",
@@ -26,7 +28,8 @@ def _xgboost(settings: Mapping[str, Any], seed: int) -> Any:
 
 def _lightgbm(settings: Mapping[str, Any], seed: int) -> Any:
     try:
-        lightgbm = require("lightgbm", extra="train")
+        with short_waits():
+            lightgbm = require("lightgbm", extra="train")
     except OSError as error:
         raise MissingDependencyError(
             f"LightGBM cannot be loaded: {error}",
