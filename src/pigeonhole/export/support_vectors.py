@@ -1,4 +1,4 @@
-"""A support vector machine as products of matrices; the same steps in the same number type as when it was fitted.
+"""A support vector machine as products of matrices; the same steps in fp64 as when it was fitted.
 
 Axes: N images, P pixels, D features, S support vectors, A classes present.
 """
@@ -19,10 +19,15 @@ def support_vectors(estimator: SupportVectorMachine, n_pixels: int) -> Piece:  #
     parts = [_features(estimator), _kernel(estimator), _decisions(estimator), _probabilities(estimator)]
     nodes = [step for steps, _ in parts for step in steps]
     constants = [constant(PREFIX + name, values) for _, named in parts for name, values in named.items()]
-    return Piece(nodes, constants, f"{PREFIX}softmax")
+    return Piece(nodes, constants, f"{PREFIX}shares")
 
 
 _Part = tuple[list[Any], dict[str, Any]]
+
+
+def _doubled(name: str) -> Any:
+    """Tensors are kept in fp32, as they were rounded; the cast is done once, when the model is opened."""
+    return _step("Cast", [name], f"{name}_double", to="double")
 
 
 def _step(kind: str, inputs: list[str], result: str, **attributes: Any) -> Any:
@@ -31,19 +36,25 @@ def _step(kind: str, inputs: list[str], result: str, **attributes: Any) -> Any:
 
 def _features(estimator: SupportVectorMachine) -> _Part:
     if estimator.projection is None:
-        return [node("Identity", [PIXELS], [f"{PREFIX}features"])], {}
+        return [node("Cast", [PIXELS], [f"{PREFIX}features"], to="double")], {}
     steps = [
-        _step("MatMul", ["pixels", "directions"], "turned"),
+        _doubled("pixels"),
+        _doubled("directions"),
+        _step("MatMul", ["pixels_double", "directions_double"], "turned"),
         _step("Sub", ["turned", "turned_mean"], "features"),
     ]
-    return steps, {"directions": estimator.projection.matrix_PD, "turned_mean": estimator.projection.offset_D}
+    return steps, {
+        "directions": estimator.projection.matrix_PD,
+        "turned_mean": estimator.projection.offset_D.astype(np.float64),
+    }
 
 
 def _kernel(estimator: SupportVectorMachine) -> _Part:
     """exp(-γ·|x - s|²), the square taken apart."""
-    gamma = np.float32(estimator.gamma_)
+    gamma = np.float64(estimator.gamma_)
     steps = [
-        _step("MatMul", ["features", "vectors"], "products"),
+        _doubled("vectors"),
+        _step("MatMul", ["features", "vectors_double"], "products"),
         _step("Mul", ["products", "two_gamma"], "scaled_products"),
         _step("Mul", ["features", "features"], "squares"),
         _step("ReduceSum", ["squares", "last_axis"], "lengths", keepdims=1),
@@ -57,7 +68,7 @@ def _kernel(estimator: SupportVectorMachine) -> _Part:
         "two_gamma": 2 * gamma,
         "gamma": gamma,
         "last_axis": np.array([-1], np.int64),
-        "vector_lengths": gamma * np.square(estimator.vectors_SD).sum(axis=1),
+        "vector_lengths": gamma * np.square(estimator.vectors_SD.astype(np.float64)).sum(axis=1),
     }
 
 
@@ -66,7 +77,8 @@ def _decisions(estimator: SupportVectorMachine) -> _Part:
     n_classes = len(estimator.biases_AA)
     blocks = [f"kernel_{k}" for k in range(n_classes)]
     steps = [node("Split", [f"{PREFIX}kernel", f"{PREFIX}sizes"], [PREFIX + name for name in blocks], axis=1)]
-    steps += [_step("MatMul", [f"kernel_{k}", f"weights_{k}"], f"own_{k}") for k in range(n_classes)]
+    steps += [_doubled(f"weights_{k}") for k in range(n_classes)]
+    steps += [_step("MatMul", [f"kernel_{k}", f"weights_{k}_double"], f"own_{k}") for k in range(n_classes)]
     steps += [_step("Unsqueeze", [f"own_{k}", "middle_axis"], f"row_{k}") for k in range(n_classes)]
     steps += [
         _step("Concat", [f"row_{k}" for k in range(n_classes)], "own", axis=1),
@@ -79,8 +91,8 @@ def _decisions(estimator: SupportVectorMachine) -> _Part:
     return steps, {
         "sizes": np.diff(starts).astype(np.int64),
         "middle_axis": np.array([1], np.int64),
-        "signs": estimator.signs_AA,
-        "biases": estimator.biases_AA,
+        "signs": estimator.signs_AA.astype(np.float64),
+        "biases": estimator.biases_AA.astype(np.float64),
         **{f"weights_{k}": estimator.weights_SA[starts[k] : starts[k + 1]] for k in range(n_classes)},
     }
 
@@ -92,8 +104,9 @@ def _probabilities(estimator: SupportVectorMachine) -> _Part:
         _step("ReduceSum", ["against", "last_axis"], "summed", keepdims=0),
         _step("Div", ["summed", "temperature"], "scores"),
         _step("Softmax", ["scores"], "softmax", axis=1),
+        _step("Cast", ["softmax"], "shares", to="float"),
     ]
     return steps, {
-        "steepness": np.float32(-estimator.steepness),
-        "temperature": np.float32(-estimator.temperature),
+        "steepness": np.float64(-estimator.steepness),
+        "temperature": np.float64(-estimator.temperature),
     }

@@ -14,28 +14,28 @@ from pigeonhole.core.optional import require
 from pigeonhole.models.classical.recipe import random_state
 from pigeonhole.models.trained import Floats
 
+Doubles = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Projection:
     """Where images differ most.
 
     Attributes:
-        matrix_PD: pixels → components.
+        matrix_PD: pixels → components; rounded to fp32, and multiplied in fp64.
         offset_D: what the mean image gives; subtracted.
     """
 
     matrix_PD: Floats
     offset_D: Floats
 
-    def __call__(self, pixels_NP: Floats) -> Floats:
+    def __call__(self, pixels_NP: Floats) -> Doubles:
         """The components (N, D)."""
-        components_ND: Floats = pixels_NP @ self.matrix_PD - self.offset_D
+        components_ND: Doubles = pixels_NP.astype(np.float64) @ self.matrix_PD.astype(np.float64) - self.offset_D
         return components_ND
 
 
-def directions(
-    pixels_NP: Floats, components: int, seed: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def directions(pixels_NP: Floats, components: int, seed: int) -> tuple[Doubles, Doubles]:
     """The first principal directions (P, D), in fp64, and the mean image (P,).
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from pigeonhole.core.optional import require
-from pigeonhole.models.classical.projection import Projection, project
+from pigeonhole.models.classical.projection import Doubles, Projection, project
 from pigeonhole.models.classical.recipe import Recipe, random_state
 from pigeonhole.models.trained import Floats, Labels
 
@@ -24,7 +24,8 @@ class SupportVectorMachine:
     scikit-learn's `SVC(probability=True)` is deprecated, and its probabilities can contradict its own `predict`. Here
     class a scores `-Σ_b softplus(-steepness · d_ab)`, where d_ab is the decision between a and b: with a large
     steepness that class wins that wins most pairs, and by the larger margins where two win as many. The probabilities
-    are the softmax of the scores divided by `temperature`. All of it is smooth, so a rounding error moves no vote.
+    are the softmax of the scores divided by `temperature`. All of it is smooth, so a rounding error moves no vote; and
+    in fp64, since large weights of either sign cancel where classes overlap, and fp32 would lose what is left.
 
     Args:
         C: price of a training image on the wrong side of the margin.
@@ -79,20 +80,21 @@ class SupportVectorMachine:
         self._take(machine.fit(features_ND, labels_N, sample_weight))
         return self
 
-    def decisions(self, pixels_NP: Floats) -> Floats:
+    def decisions(self, pixels_NP: Floats) -> Doubles:
         """(N, A, A): positive where the pair decides for the class of the row; antisymmetric."""
         kernel_NS = self._kernel(self._features(pixels_NP))
+        weights_SA = self.weights_SA.astype(np.float64)
         blocks = zip(self.starts, self.starts[1:], strict=False)
-        own_NAA = np.stack([kernel_NS[:, a:b] @ self.weights_SA[a:b] for a, b in blocks], axis=1)
-        decisions_NAA: Floats = (own_NAA + own_NAA.transpose(0, 2, 1)) * self.signs_AA + self.biases_AA
+        own_NAA = np.stack([kernel_NS[:, a:b] @ weights_SA[a:b] for a, b in blocks], axis=1)
+        decisions_NAA: Doubles = (own_NAA + own_NAA.transpose(0, 2, 1)) * self.signs_AA + self.biases_AA
         return decisions_NAA
 
-    def predict_proba(self, pixels_NP: Floats) -> Floats:
+    def predict_proba(self, pixels_NP: Floats) -> Doubles:
         """(N, A)."""
-        against_NAA = np.logaddexp(0, self.decisions(pixels_NP) * np.float32(-self.steepness))
-        scores_NA = against_NAA.sum(axis=2) / np.float32(-self.temperature)
+        against_NAA = np.logaddexp(0, -self.steepness * self.decisions(pixels_NP))
+        scores_NA = against_NAA.sum(axis=2) / -self.temperature
         exponentials_NA = np.exp(scores_NA - scores_NA.max(axis=1, keepdims=True, initial=-np.inf))
-        probs_NA: Floats = exponentials_NA / exponentials_NA.sum(axis=1, keepdims=True)
+        probs_NA: Doubles = exponentials_NA / exponentials_NA.sum(axis=1, keepdims=True)
         return probs_NA
 
     @property
@@ -102,19 +104,20 @@ class SupportVectorMachine:
         own: int = self.vectors_SD.size + len(self.vectors_SD) * (n_classes - 1) + n_classes * (n_classes - 1) // 2
         return own + (self.projection.matrix_PD.size + self.projection.offset_D.size if self.projection else 0)
 
-    def _features(self, pixels_NP: Floats) -> Floats:
-        return pixels_NP if self.projection is None else self.projection(pixels_NP)
+    def _features(self, pixels_NP: Floats) -> Doubles:
+        return pixels_NP.astype(np.float64) if self.projection is None else self.projection(pixels_NP)
 
-    def _kernel(self, features_ND: Floats) -> Floats:
-        gamma = np.float32(self.gamma_)
-        exponents_NS = features_ND @ self.vectors_SD.T * (2 * gamma)
-        exponents_NS -= gamma * np.square(features_ND).sum(axis=1, keepdims=True)
-        exponents_NS -= gamma * np.square(self.vectors_SD).sum(axis=1)
-        kernel_NS: Floats = np.exp(exponents_NS, out=exponents_NS)
+    def _kernel(self, features_ND: Doubles) -> Doubles:
+        """exp(-γ·|x - s|²), the square taken apart."""
+        vectors_SD = self.vectors_SD.astype(np.float64)
+        exponents_NS = features_ND @ vectors_SD.T * (2 * self.gamma_)
+        exponents_NS -= self.gamma_ * np.square(features_ND).sum(axis=1, keepdims=True)
+        exponents_NS -= self.gamma_ * np.square(vectors_SD).sum(axis=1)
+        kernel_NS: Doubles = np.exp(exponents_NS, out=exponents_NS)
         return kernel_NS
 
     def _take(self, machine: Any) -> None:
-        """Keeps what predicting needs, in fp32, with the sign that is positive for the first class of a pair."""
+        """Keeps what predicting needs, rounded to fp32; a decision is positive for the first class of its pair."""
         n_classes = len(machine.classes_)
         # scikit-learn turns the sign of a lone pair around, so that it is positive for the second class.
         sign = -1 if n_classes == 2 else 1
