@@ -19,6 +19,7 @@ from pigeonhole.models.networks.augmentation import augment
 from pigeonhole.models.networks.averaging import Average
 from pigeonhole.models.networks.batches import Loader, Plan
 from pigeonhole.models.networks.hardware import Hardware
+from pigeonhole.models.networks.lean import take_step
 from pigeonhole.models.networks.network import Network
 from pigeonhole.models.networks.optimizers import set_learning_rate
 from pigeonhole.models.networks.schedules import multiplier
@@ -81,12 +82,12 @@ class Trainer:
         with self.hardware.autocast():
             logits_NK = self.network(x_NCHW)
         loss = functional.cross_entropy(logits_NK.float(), labels_N, label_smoothing=self.training.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad()  # the optimizer's own imports torch's compiler; see `lean`
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.item()
         if not math.isfinite(value):
             raise self._not_finite(value, step, rate)
-        self.optimizer.step()
+        take_step(self.optimizer)
         self.average.update(step)
         return value, int((logits_NK.detach().argmax(dim=1) == labels_N).sum())
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from pigeonhole.models.networks.lean import without_compiler
 from pigeonhole.models.settings import Optimizer
 
 
+@without_compiler()
 def make_optimizer(how: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
     """The optimizer of a network, with weight decay on kernels only."""
     kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
