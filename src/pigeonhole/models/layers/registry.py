@@ -18,6 +18,7 @@ from pigeonhole.models.layers.pooling import (
     GlobalMaxPooling2D,
     MaxPooling2D,
 )
+from pigeonhole.models.layers.transfer import Timm
 
 LAYERS: Mapping[str, type[Layer]] = {
     layer.key: layer
@@ -33,6 +34,7 @@ LAYERS: Mapping[str, type[Layer]] = {
         BatchNormalization,
         Dropout,
         PadTo,
+        Timm,
     )
 }
 

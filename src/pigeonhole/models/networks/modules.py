@@ -20,7 +20,9 @@ from pigeonhole.models.layers.pooling import (
     GlobalMaxPooling2D,
     MaxPooling2D,
 )
+from pigeonhole.models.layers.transfer import Timm
 from pigeonhole.models.networks.initializers import INITIALIZERS
+from pigeonhole.models.networks.transfer import Backbone
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
@@ -179,6 +181,7 @@ BUILDERS: Mapping[type[Layer], Callable[..., nn.Module]] = {
     BatchNormalization: Normalization,
     Dropout: lambda layer, _shape: nn.Dropout(layer.rate),
     PadTo: lambda layer, shape: nn.ZeroPad2d(layer.sides(shape)),
+    Timm: Backbone,
 }
 
 

@@ -21,6 +21,8 @@ from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.network import Network, network_of
 from pigeonhole.models.networks.optimizers import make_optimizer, restore_state, state_tensors
+from pigeonhole.models.networks.transfer import published_normalizer
+from pigeonhole.models.networks.transfer_weights import load_first_weights
 from pigeonhole.models.settings import Training
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import TrainingData
@@ -65,7 +67,7 @@ class Session:
             return cls(spec, training, seed, folder, mark, hardware, _normalizer(own), own, list(own.state["history"]))
         hardware = machines.choose(training.precision)
         if start_from is None:
-            normalizer = Normalizer.of(data.train_images_NHWC)
+            normalizer = published_normalizer(spec, data.shape_HWC[2]) or Normalizer.of(data.train_images_NHWC)
             return cls(spec, training, seed, folder, mark, hardware, normalizer, None, [])
         start = read_tensors(start_from)
         _refuse_late(start, training, start_from)
@@ -80,7 +82,10 @@ class Session:
         """
         device = self.hardware.device
         torch.manual_seed(derive(self.seed, "weights"))
-        network = network_of(self.spec, data.shape_HWC, len(data.class_names)).to(device)
+        network = network_of(self.spec, data.shape_HWC, len(data.class_names))
+        if self.saved is None:
+            load_first_weights(network)
+        network.to(device)
         average = Average(network, self.training.ema_decay)
         optimizer = make_optimizer(self.training.optimizer, network)
         if self.saved is not None:
