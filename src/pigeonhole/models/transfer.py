@@ -21,7 +21,7 @@ def measured(name: str, size: tuple[int, int]) -> tuple[int, int]:
     require_torch()
     from pigeonhole.models.networks.timm_models import measure
 
-    return measure(name, size)
+    return measure(name, size)[:2]
 
 
 def made_whole(layers: Sequence[Layer], problems: list[str]) -> list[Layer]:

@@ -6,7 +6,7 @@ Axes: H height, W width.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -17,6 +17,20 @@ from pigeonhole.models.layers import ShapeProblem, shape_text
 from pigeonhole.models.networks.timm_import import timm
 
 Channels = tuple[float, float, float]
+
+
+class Measured(NamedTuple):
+    """What a network is like for images of one size.
+
+    Attributes:
+        features: numbers that it gives an image.
+        n_parameters: numbers in it.
+        outstrides: whether some convolution steps further than its input is wide or high.
+    """
+
+    features: int
+    n_parameters: int
+    outstrides: bool
 
 
 def name_problem(name: str) -> str | None:
@@ -61,8 +75,8 @@ def build(name: str, size_HW: tuple[int, int], classes: int = 0) -> nn.Module:
 
 
 @cache
-def measure(name: str, size_HW: tuple[int, int]) -> tuple[int, int]:
-    """Features and parameters for images of a size, from a network without numbers in it; no random state is touched.
+def measure(name: str, size_HW: tuple[int, int]) -> Measured:
+    """What it is like for images of a size, from a network without numbers in it; no random state is touched.
 
     Raises:
         NotFoundError: this timm has no such model.
@@ -71,6 +85,7 @@ def measure(name: str, size_HW: tuple[int, int]) -> tuple[int, int]:
     with torch.random.fork_rng(devices=[]), torch.device("meta"), torch.inference_mode():
         try:
             network = build(name, size_HW).eval()
+            outstriding = _watch_strides(network)
             features = network(torch.empty(1, 3, *size_HW))
         except (RuntimeError, ValueError, AssertionError, ArithmeticError, IndexError) as error:
             height, width = _noted(name)["input_size"][1:]
@@ -82,7 +97,21 @@ def measure(name: str, size_HW: tuple[int, int]) -> tuple[int, int]:
     if not isinstance(features, torch.Tensor) or features.ndim != 2:
         shape = shape_text(tuple(features.shape[1:])) if isinstance(features, torch.Tensor) else "something else"
         raise ShapeProblem(f"a model that gives a row of features for an image; {name} gives {shape}")
-    return features.shape[1], sum(parameter.numel() for parameter in network.parameters())
+    return Measured(features.shape[1], sum(p.numel() for p in network.parameters()), bool(outstriding))
+
+
+def _watch_strides(network: nn.Module) -> list[nn.Module]:
+    """A list that will hold each convolution whose input was smaller than its stride."""
+    found: list[nn.Module] = []
+
+    def look(module: nn.Conv2d, inputs: tuple[torch.Tensor, ...]) -> None:
+        if any(extent < stride for extent, stride in zip(inputs[0].shape[2:], module.stride, strict=True)):
+            found.append(module)
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_pre_hook(look)
+    return found
 
 
 @cache

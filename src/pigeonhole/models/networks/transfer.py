@@ -14,12 +14,12 @@ from torch.nn import functional
 from pigeonhole.models.layers import Shape, parse_layers
 from pigeonhole.models.layers.transfer import Timm
 from pigeonhole.models.networks.batches import Normalizer
-from pigeonhole.models.networks.timm_models import build
+from pigeonhole.models.networks.timm_models import build, measure
 from pigeonhole.models.spec import ModelSpec
 
 
 def published_normalizer(spec: ModelSpec, channels: int) -> Normalizer | None:
-    """What the weights of a spec's timm layer want their images normalised with; `None` where there are no such weights.
+    """What the weights of a spec's timm layer want their images normalised with; `None` where it has no weights.
 
     Grey images get the mean of the three means and of the three standard deviations; `Backbone` puts the rest right.
     """
@@ -50,6 +50,7 @@ class Backbone(nn.Module):
         self.shrinks = self.size_HW[0] < shape[0] or self.size_HW[1] < shape[1]
         self.network = build(layer.name, self.size_HW)
         self.network.requires_grad_(not layer.freeze)
+        self.outstrides = measure(layer.name, self.size_HW).outstrides
         self.is_grey = shape[2] == 1
         scale_C, offset_C = _grey_to_colours(layer)
         self.scale_C: Tensor
@@ -78,6 +79,14 @@ class Backbone(nn.Module):
         return self
 
     def _features(self, x_NCHW: Tensor) -> Tensor:
+        # In bf16 on a CPU the gradient of a convolution that steps further than its input reaches is unwritten memory
+        # where its kernel saw no pixel (torch 2.13: NaN after a few steps). In fp32 it is zero, as it must be.
+        if self.outstrides and self.network.training and x_NCHW.device.type == "cpu":
+            with torch.autocast("cpu", enabled=False):
+                return self._run(x_NCHW)
+        return self._run(x_NCHW)
+
+    def _run(self, x_NCHW: Tensor) -> Tensor:
         features_ND: Tensor = self.network(x_NCHW)
         return features_ND
 

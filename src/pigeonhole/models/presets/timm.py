@@ -1,4 +1,4 @@
-"""The presets `timm/NAME`: one recipe for every network of the package timm. Asks timm for nothing; `resolving` does."""
+"""The presets `timm/NAME`: one recipe for every network of the package timm. Never asks timm; `resolving` does."""
 
 from __future__ import annotations
 
