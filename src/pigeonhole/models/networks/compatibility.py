@@ -7,23 +7,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pigeonhole.core.errors import ConflictError, SpecError
+from pigeonhole.core.errors import SpecError
 from pigeonhole.models.networks.checkpoint import Checkpoint
 from pigeonhole.models.settings import Training
-
-
-def refuse_another(folder: Path, standing: str, mark: str) -> None:
-    """Refuses to go on in a folder that another training began.
-
-    Raises:
-        ConflictError: the fingerprints differ.
-    """
-    if standing != mark:
-        raise ConflictError(
-            f"{folder} holds a training with other settings, seed or images",
-            "a new folder, or the very same training",
-            "use another folder, or pass that training's checkpoint as the one to start from",
-        )
 
 
 def refuse_late(start: Checkpoint, training: Training, path: Path) -> None:

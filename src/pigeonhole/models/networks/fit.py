@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pigeonhole.core.files import read_json
 from pigeonhole.models.callbacks import Callback, Callbacks
 from pigeonhole.models.checkpoints import MODEL_JSON, checkpoint_path
 from pigeonhole.models.networks.checkpoint import copy_weights, read_tensors
-from pigeonhole.models.networks.compatibility import refuse_another
-from pigeonhole.models.networks.fingerprint import fingerprint
+from pigeonhole.models.networks.fingerprint import Identity
 from pigeonhole.models.networks.judging import Judge
 from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.network import Network
@@ -36,21 +36,21 @@ def fit_network(
     callbacks: Sequence[Callback] = (),
 ) -> TrainedNetwork:
     """A trained network; see `models.fit`."""
-    mark = fingerprint(spec, data, seed, start_from)
-    finished = _finished(folder, mark)
+    identity = Identity(spec, data, seed, start_from)
+    finished = _finished(folder, identity)
     if finished is not None:
         observer.on_start({**finished.facts, "history": finished.history})
         return finished
-    session = Session.open(spec, data, seed, folder, mark, start_from)
+    session = Session.open(identity, folder)
     with session.hardware.in_use():
         return _run(session, data, observer, callbacks)
 
 
-def _finished(folder: Path, mark: str) -> TrainedNetwork | None:
+def _finished(folder: Path, identity: Identity) -> TrainedNetwork | None:
     if not (folder / MODEL_JSON).is_file():
         return None
     trained = load_network(folder)
-    refuse_another(folder, trained.fingerprint, mark)
+    identity.refuse_another(folder, trained.fingerprint, read_json(folder / MODEL_JSON)["spec"])
     return trained
 
 

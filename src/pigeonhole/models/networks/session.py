@@ -23,7 +23,8 @@ from pigeonhole.models.networks.checkpoint import (
     remove_unfinished,
     write_tensors,
 )
-from pigeonhole.models.networks.compatibility import refuse_another, refuse_late, refuse_unlike
+from pigeonhole.models.networks.compatibility import refuse_late, refuse_unlike
+from pigeonhole.models.networks.fingerprint import Identity
 from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.network import network_of
@@ -51,7 +52,7 @@ class Session:
         hardware: as it was when the training began.
         normalizer: likewise; weights know their images only as they were normalised then.
         saved: the checkpoint to begin from, its own or another training's; `None` begins anew.
-        history: the records up to that checkpoint.
+        goes_on: whether `saved` is of this very training, so that its position holds.
     """
 
     spec: ModelSpec
@@ -63,41 +64,43 @@ class Session:
     hardware: Hardware
     normalizer: Normalizer
     saved: Checkpoint | None
-    history: list[dict[str, Any]]
+    goes_on: bool
 
     @classmethod
-    def open(
-        cls, spec: ModelSpec, data: TrainingData, seed: int, folder: Path, mark: str, start_from: Path | None
-    ) -> Session:
-        """The session of a folder, with the newest checkpoint there, else from `start_from`, else from nothing."""
+    def open(cls, identity: Identity, folder: Path) -> Session:
+        """The session of a folder, with the newest checkpoint there, else from another training's, else from nothing.
+
+        Raises:
+            ConflictError: the folder holds another training, or this machine lacks its device.
+            DataError: a checkpoint cannot be read.
+            SpecError: the settings do not fit the data, or the checkpoint to start from.
+        """
+        spec, data = identity.spec, identity.data
         training = spec.training or Training()
         check_schedule(training.schedule, validated=data.validation is not None)
         own = newest(folder)
-        augmentation = settle(training.augment, data, own.state if own else {})
-        training = training.model_copy(update={"augment": augmentation.augment})
         if own is not None:
-            refuse_another(folder, own.state["fingerprint"], mark)
-            hardware = machines.restore(own.state["hardware"])
-            return cls(
-                spec,
-                training,
-                augmentation,
-                seed,
-                folder,
-                mark,
-                hardware,
-                _normalizer(own),
-                own,
-                list(own.state["history"]),
-            )
-        hardware = machines.choose(training.precision)
-        if start_from is None:
-            normalizer = Normalizer.of(data.train_images_NHWC)
-            return cls(spec, training, augmentation, seed, folder, mark, hardware, normalizer, None, [])
-        start = read_tensors(start_from)
-        refuse_late(start, training, start_from)
-        history = [{**record, "inherited": True} for record in start.state["history"]]
-        return cls(spec, training, augmentation, seed, folder, mark, hardware, _normalizer(start), start, history)
+            identity.refuse_another(folder, own.state["fingerprint"], own.state["spec"])
+        augmentation = settle(training.augment, data, own.state if own else {})
+        saved = own or _start(identity.start_from, training)
+        return cls(
+            spec,
+            training.model_copy(update={"augment": augmentation.augment}),
+            augmentation,
+            identity.seed,
+            folder,
+            identity.mark(),
+            machines.restore(own.state["hardware"]) if own else machines.choose(training.precision),
+            _normalizer(saved) if saved else Normalizer.of(data.train_images_NHWC),
+            saved,
+            goes_on=own is not None,
+        )
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The records up to the checkpoint, those of another training marked as inherited."""
+        records = self.saved.state["history"] if self.saved else []
+        return list(records) if self.goes_on else [{**record, "inherited": True} for record in records]
 
     def trainer(self, data: TrainingData) -> Trainer:
         """All that a step needs, in the state of the checkpoint.
@@ -120,7 +123,7 @@ class Session:
             Loader(data.train_images_NHWC, self.normalizer, device),
             torch.from_numpy(np.array(data.train_labels_N, np.int64)).to(device),
             Objective.of(self.training, data.train_labels_N, classes, device),
-            State(list(self.history), Randomness(device, self.seed), plan.largest_step),
+            State(self.history, Randomness(device, self.seed), plan.largest_step),
             self.seed,
         )
         if self.saved is not None:
@@ -165,9 +168,17 @@ class Session:
         trainer.average.restore(groups.get("average") or network.state_dict())
         if saved.state["optimizer"] == self.training.optimizer.name:
             restore_state(trainer.optimizer, groups.get("optimizer", {}))
-        if saved.state["fingerprint"] == self.mark:
+        if self.goes_on:
             trainer.state.resume(saved.state)
             trainer.state.randomness.carry_on(groups.get("random", {}))
+
+
+def _start(path: Path | None, training: Training) -> Checkpoint | None:
+    if path is None:
+        return None
+    start = read_tensors(path)
+    refuse_late(start, training, path)
+    return start
 
 
 def _normalizer(saved: Checkpoint) -> Normalizer:
