@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     dataset: Annotated[str, typer.Argument(help="A dataset: NAME (its newest version) or NAME:VERSION.")],
-    model: Annotated[str, typer.Option(help="A preset: cnn, logistic-regression; or a YAML file.")] = "cnn",
+    model: Annotated[str, typer.Option(help="A preset (pigeonhole presets list), or a YAML file.")] = "cnn",
     settings: Settings = None,
     seed: Seed = 0,
     resume_from: Annotated[
@@ -96,6 +96,7 @@ def _find_learning_rate(
         raise UsageError(
             "--find-learning-rate with --resume-from", "one of the two: the trial begins anew", "leave one out"
         )
+    say("trying learning rates, each higher than the one before; at most 100 steps")
     found = run(dataset, model=model, settings=settings, seed=seed, workspace=workspace).to_dict()
     if json:
         print_json(found)

@@ -118,8 +118,8 @@ def _keep_probabilities(run: tracking.Run, source: data.Dataset, trained: models
 
 
 def _metrics(trained: models.Trained) -> dict[str, Any]:
-    best = trained.facts.get("best_epoch")
-    chosen = next((record for record in trained.history if record["epoch"] == best), trained.history[-1])
+    kept_epoch = trained.facts.get("kept_epoch", trained.facts.get("best_epoch"))
+    chosen = next((record for record in trained.history if record["epoch"] == kept_epoch), trained.history[-1])
     kept = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     figures = {name: chosen[name] for name in kept if chosen.get(name) is not None}
     names = ("seconds", "images_per_s", "peak_memory_bytes", "best_epoch")
@@ -133,6 +133,7 @@ class _Recorder:
     def __init__(self, space: Workspace, run: tracking.Run, view: TrainingView | None) -> None:
         self._space, self._run, self._view = space, run, view
         self._mirror: tracking.Mirror | None = None
+        self._untracked: dict[str, str] = {}
 
     def on_start(self, facts: dict[str, Any]) -> None:
         shown = {name: value for name, value in facts.items() if name != "history"}
@@ -141,12 +142,8 @@ class _Recorder:
             if record["epoch"] not in known:
                 self._run.append_epoch(record)
         self._run.update(training=shown)
-        try:
-            self._mirror = tracking.Mirror(self._space, self._run)
-        except MissingDependencyError as error:
-            shown = {**shown, "tracking": f"run folder only ({error.remedy})"}
         if self._view:
-            self._view.on_start(shown)
+            self._view.on_start({**shown, **self._untracked})
 
     def on_epoch(self, record: dict[str, Any]) -> None:
         self._run.append_epoch(record)
@@ -169,6 +166,11 @@ class _Recorder:
             self._mirror = None
 
     def __enter__(self) -> Self:
+        # Begun before torch is imported: MLflow needs two seconds of a core, and only now there is an idle one.
+        try:
+            self._mirror = tracking.Mirror(self._space, self._run)
+        except MissingDependencyError as error:
+            self._untracked = {"tracking": f"run folder only ({error.remedy})"}
         return self
 
     def __exit__(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pigeonhole.core.errors import TrainingError
+from pigeonhole.models.networks.fingerprint import Identity
 from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.session import Session
 from pigeonhole.models.rate_search import RateSearch
@@ -43,7 +44,7 @@ def climb(spec: ModelSpec, data: TrainingData, seed: int) -> RateSearch:
     training = spec.training or Training()
     ramp = training.model_copy(update={"schedule": Schedule(), "ema_decay": 0.0, "epochs": STEPS})
     with tempfile.TemporaryDirectory() as folder:
-        session = Session.open(replace(spec, training=ramp), data, seed, Path(folder), "", None)
+        session = Session.open(Identity(replace(spec, training=ramp), data, seed, None), Path(folder))
     with session.hardware.in_use():
         trial = _Trial(session.trainer(data))
         trial.run()
