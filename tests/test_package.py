@@ -21,6 +21,7 @@ PUBLIC = [
     "endpoint_logs",
     "evaluate",
     "export_dataset",
+    "find_learning_rate",
     "ingest",
     "lineage",
     "list_datasets",

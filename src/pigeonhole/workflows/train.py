@@ -67,7 +67,7 @@ def train(
     with _Recorder(space, run, view) as recorder, run:
         trained = models.fit(
             spec,
-            _training_data(source),
+            training_data(source),
             seed=seed,
             folder=run.training,
             observer=recorder,
@@ -96,7 +96,8 @@ def _start(space: Workspace, resume_from: str | None) -> tuple[str | None, Path 
     return f"{run.id}{colon}{epoch}", models.checkpoint_path(run.training, int(epoch) if epoch else None)
 
 
-def _training_data(source: data.Dataset) -> models.TrainingData:
+def training_data(source: data.Dataset) -> models.TrainingData:
+    """The splits of a dataset that a model may see."""
     train, validation = source.train, source.validation
     return models.TrainingData(
         train.images_NHWC,
