@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pigeonhole import bundle
+from pigeonhole.bundle.bundle import Images
 from pigeonhole.core.optional import require
 from pigeonhole.export.components import PrincipalComponents
 from pigeonhole.export.performance import latency
 from pigeonhole.export.verification import open_model, verify
 from pigeonhole.models import Trained
-from pigeonhole.models.trained import Floats, Images, Labels
+from pigeonhole.models.trained import Floats, Labels
 
 if TYPE_CHECKING:
     from pigeonhole.models.classical import TrainedEstimator

@@ -63,7 +63,7 @@ class TrainedEstimator:
         Raises:
             DataError: images of another type or shape.
         """
-        check_images(images_NHWC, self.shape_HWC)
+        check_images(images_NHWC, self.shape_HWC, self.facts["pixel_type"])
         probs_NK = np.zeros((len(images_NHWC), len(self.class_names)), np.float32)
         for start in range(0, len(images_NHWC), batch_size):
             rows = slice(start, start + batch_size)
@@ -72,8 +72,9 @@ class TrainedEstimator:
 
 
 def flat_pixels(images_NHWC: Images) -> Floats:
-    """Pixels scaled to 0–1, float32 (N, D)."""
-    return images_NHWC.reshape(len(images_NHWC), -1).astype(np.float32) / np.float32(255)
+    """Pixels scaled to 0–1, float32 (N, D); those that are float32 already are standardised and stay as they are."""
+    pixels_ND = images_NHWC.reshape(len(images_NHWC), -1)
+    return pixels_ND.astype(np.float32) / np.float32(255) if pixels_ND.dtype == np.uint8 else pixels_ND
 
 
 def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: Observer) -> TrainedEstimator:
@@ -127,6 +128,7 @@ def _facts(data: TrainingData) -> dict[str, Any]:
         "device": "cpu",
         "dtype": "fp32",
         "threads": _blas_threads(),
+        "pixel_type": data.train_images_NHWC.dtype.name,
         "train_images": len(data.train_labels_N),
         "validation_images": len(data.validation[1]) if data.validation else 0,
         "epochs": 1,

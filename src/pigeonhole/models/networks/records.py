@@ -27,6 +27,7 @@ def start_facts(data: TrainingData, trainer: Trainer, epochs_done: int) -> dict[
         "dtype": trainer.hardware.precision,
         "threads": trainer.hardware.threads,
         "n_parameters": trainer.network.n_parameters,
+        "pixel_type": data.train_images_NHWC.dtype.name,
         "train_images": len(data.train_labels_N),
         "validation_images": len(data.validation[1]) if data.validation else 0,
         "epochs": trainer.training.epochs,
