@@ -73,7 +73,8 @@ class TrainingData:
         if problems:
             raise DataError(
                 f"the training data cannot be used:\n{listing(problems)}",
-                "uint8 (or standardised float32) images (N, H, W, C) with C 1 or 3, a label from 0 to K-1 for each, and two or more classes",
+                "uint8 (or standardised float32) images (N, H, W, C) with C 1 or 3, a label from 0 to K-1 for each, and"
+                " two or more classes",
                 "ingest the images again",
             )
 

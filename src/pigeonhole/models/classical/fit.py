@@ -73,8 +73,8 @@ class TrainedEstimator:
 
 def flat_pixels(images_NHWC: Images) -> Floats:
     """Pixels scaled to 0–1, float32 (N, D); those that are float32 already are standardised and stay as they are."""
-    pixels_ND = images_NHWC.reshape(len(images_NHWC), -1)
-    return pixels_ND.astype(np.float32) / np.float32(255) if pixels_ND.dtype == np.uint8 else pixels_ND
+    pixels_ND: Floats = images_NHWC.reshape(len(images_NHWC), -1).astype(np.float32, copy=False)
+    return pixels_ND / np.float32(255) if images_NHWC.dtype == np.uint8 else pixels_ND
 
 
 def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: Observer) -> TrainedEstimator:
