@@ -68,13 +68,18 @@ def _settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, value in sorted(arguments.items(), key=lambda item: item[0].count("__")):
         if name not in _RULES and value is not None:
-            *sections, last = name.split("__")
-            target = settings
-            for section in sections:
-                inner = target.get(section)
-                target[section] = target = inner if isinstance(inner, dict) else {}
-            target[last] = plain(value)
+            _put(settings, name.split("__"), plain(value))
     return settings
+
+
+def _put(settings: dict[str, Any], path: list[str], value: Any) -> None:
+    section, *inner = path
+    if not inner:
+        settings[section] = value
+    elif isinstance(settings.setdefault(section, {}), dict):
+        _put(settings[section], inner, value)
+    else:  # a plain value stands where a section should; as one name it is refused as unknown
+        settings["__".join(path)] = value
 
 
 def _resolved(arguments: Mapping[str, Any], problems: list[str]) -> models.ModelSpec | None:
