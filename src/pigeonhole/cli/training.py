@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     dataset: Annotated[str, typer.Argument(help="A dataset: NAME (its newest version) or NAME:VERSION.")],
-    model: Annotated[str, typer.Option(help="A preset: cnn, logistic-regression; or a YAML file.")] = "cnn",
+    model: Annotated[str, typer.Option(help="A preset (pigeonhole presets list), or a YAML file.")] = "cnn",
     settings: Settings = None,
     seed: Seed = 0,
     resume_from: Annotated[

@@ -30,8 +30,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     X is one of: images (N, H, W) or (N, H, W, C) with 1 or 3 channels; or rows (N, D), which networks with
     convolutions read as images by `image_shape`, and which `mlp-128` and the estimators also take as a table of any
     features. Numbers may be of any scale: uint8 are pixels and stay as they are in memory; all others are
-    standardised by the training data, by channel for images and by column for a table. y has a label an image, of
-    any type that sorts, and two or more different ones. Neither is ever changed.
+    standardised by the training data, images by one scale for all pixels and a table column by column. y has a
+    label an image, of any type that sorts, and two or more different ones. Neither is ever changed.
 
     All arguments are checked in `fit`, all problems in one message. An argument that is `None` has the preset's own
     value. Fitting twice with one `random_state` on one machine gives the same classifier to the last bit. It

@@ -1,6 +1,6 @@
 """X as scikit-learn's users have it → the images a model takes. Learns a scale and nothing else.
 
-Axes: N images, H height, W width, C channels, D = H·W·C features, G groups of numbers that share a scale.
+Axes: N images, H height, W width, C channels, D = H·W·C features, G groups of features that share a scale.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ Array = npt.NDArray[Any]
 Scale = npt.NDArray[np.float64]
 DTYPES = (np.float64, np.float32, np.uint8)  # kept as they are; any other number becomes the first
 _ROWS = 4096  # scaled at once, so that float64 is never a second copy of all images
+# Networks normalise for themselves, but choose augmentation by, and estimators are tuned to, pixels of 0 to 255. So
+# numbers of other scales get about the mean and the standard deviation that bytes of photographs have.
+_CENTRE, _SPREAD = 128, 64
 
 
 def flat(X: Any) -> tuple[Any, tuple[int, ...] | None]:
@@ -105,7 +108,7 @@ class Inputs:
 
     Attributes:
         shape_HWC: of the images; the columns of a table are an image of one row.
-        is_table: whether each column has a scale of its own; else each channel has.
+        is_table: whether each column has a scale of its own; else all pixels share one.
         mean_G: what is subtracted, or `None` for uint8, which stay as they are.
         sd_G: what is divided by.
     """
@@ -124,13 +127,13 @@ class Inputs:
             return cls(shape, is_table, None, None)
         from sklearn.preprocessing import StandardScaler
 
-        groups, scaler = X_ND.shape[1] if is_table else shape[2], StandardScaler()
+        groups, scaler = X_ND.shape[1] if is_table else 1, StandardScaler()
         for start in range(0, len(X_ND), _ROWS):
             scaler.partial_fit(X_ND[start : start + _ROWS].reshape(-1, groups))
         return cls(shape, is_table, scaler.mean_, scaler.scale_)
 
     def images(self, X_ND: Array) -> Images:
-        """Images (N, H, W, C): uint8, or standardised float32.
+        """Images (N, H, W, C): uint8 as they are, or float32 around 128.
 
         Raises:
             ArrayError: the model was trained on uint8, and these are no such numbers.
@@ -142,7 +145,7 @@ class Inputs:
             for start in range(0, len(X_ND), _ROWS):
                 rows = X_ND[start : start + _ROWS]
                 scaled = (rows.reshape(-1, len(self.mean_G)) - self.mean_G) / self.sd_G
-                scaled_ND[start : start + _ROWS] = scaled.reshape(rows.shape)
+                scaled_ND[start : start + _ROWS] = scaled.reshape(rows.shape) * _SPREAD + _CENTRE
         return scaled_ND.reshape(len(X_ND), *self.shape_HWC)
 
     def check_shape(self, came_as: tuple[int, ...] | None) -> None:

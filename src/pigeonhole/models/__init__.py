@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pigeonhole.models import presets as presets
+    from pigeonhole.models.callbacks import Callback as Callback
     from pigeonhole.models.checkpoints import checkpoint_path as checkpoint_path
     from pigeonhole.models.fitting import fit as fit
     from pigeonhole.models.fitting import load as load
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pigeonhole.models.trained import Unwatched as Unwatched
 
 _WHERE = {
+    "Callback": "callbacks",
     "checkpoint_path": "checkpoints",
     "fit": "fitting",
     "load": "fitting",
@@ -36,6 +38,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "Callback",
     "LayerRow",
     "ModelSpec",
     "Observer",

@@ -11,7 +11,7 @@ from pigeonhole.core.spec import suggestion, validate
 from pigeonhole.models import presets
 from pigeonhole.models.layers import CLASSES, Layer, parse_layers
 from pigeonhole.models.layers.registry import layer_to_item
-from pigeonhole.models.settings import Training
+from pigeonhole.models.settings import OPTIMIZER_FIELDS, SCHEDULE_FIELDS, Training, without_left_over
 from pigeonhole.models.spec import ModelSpec, Parameter, Scalar
 
 _SPEC_SUFFIXES = {".yml", ".yaml"}
@@ -137,6 +137,8 @@ def _training(
         return None
     own = _filled(preset.file.training, values, problems)
     extra = {name: value for name, value in settings.items() if name in Training.model_fields and name not in values}
+    own = without_left_over(own, extra, "optimizer", OPTIMIZER_FIELDS)
+    own = without_left_over(own, extra, "schedule", SCHEDULE_FIELDS)
     try:
         # A setting laid over the file has no line in it, and the nearest line would mislead.
         lines = {place[1:]: line for place, line in preset.lines.items() if place[:1] == ("training",)}

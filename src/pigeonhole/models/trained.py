@@ -14,7 +14,8 @@ import numpy.typing as npt
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.models.spec import ModelSpec
 
-# uint8 wherever images come from a dataset; arrays that scikit-learn users bring may be float32, standardised.
+# uint8 wherever images come from a dataset. What scikit-learn's users bring may be float32: on the same scale, around
+# 128, but neither whole numbers nor within 0 to 255.
 Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -27,8 +28,7 @@ class TrainingData:
     """The images a model may see: the training split, and the validation split that chooses the best epoch.
 
     Attributes:
-        train_images_NHWC: uint8 (or float32, already standardised), in memory or memory-mapped; N of 1 or more, C of
-            1 or 3.
+        train_images_NHWC: uint8, or float32 on that scale, in memory or memory-mapped; N of 1 or more, C of 1 or 3.
         train_labels_N: class numbers from 0.
         validation_images_NHWC: `None` where no validation split was made; then the last epoch counts as the best.
         validation_labels_N: their classes, or `None`.
@@ -73,8 +73,7 @@ class TrainingData:
         if problems:
             raise DataError(
                 f"the training data cannot be used:\n{listing(problems)}",
-                "uint8 (or standardised float32) images (N, H, W, C) with C 1 or 3, a label from 0 to K-1 for each, and"
-                " two or more classes",
+                "uint8 images (N, H, W, C) with C 1 or 3, a label from 0 to K-1 for each, and two or more classes",
                 "ingest the images again",
             )
 

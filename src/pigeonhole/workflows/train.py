@@ -132,6 +132,7 @@ class _Recorder:
     def __init__(self, space: Workspace, run: tracking.Run, view: TrainingView | None) -> None:
         self._space, self._run, self._view = space, run, view
         self._mirror: tracking.Mirror | None = None
+        self._untracked: dict[str, str] = {}
 
     def on_start(self, facts: dict[str, Any]) -> None:
         shown = {name: value for name, value in facts.items() if name != "history"}
@@ -140,12 +141,8 @@ class _Recorder:
             if record["epoch"] not in known:
                 self._run.append_epoch(record)
         self._run.update(training=shown)
-        try:
-            self._mirror = tracking.Mirror(self._space, self._run)
-        except MissingDependencyError as error:
-            shown = {**shown, "tracking": f"run folder only ({error.remedy})"}
         if self._view:
-            self._view.on_start(shown)
+            self._view.on_start({**shown, **self._untracked})
 
     def on_epoch(self, record: dict[str, Any]) -> None:
         self._run.append_epoch(record)
@@ -168,6 +165,11 @@ class _Recorder:
             self._mirror = None
 
     def __enter__(self) -> Self:
+        # Begun before torch is imported: MLflow needs two seconds of a core, and only now there is an idle one.
+        try:
+            self._mirror = tracking.Mirror(self._space, self._run)
+        except MissingDependencyError as error:
+            self._untracked = {"tracking": f"run folder only ({error.remedy})"}
         return self
 
     def __exit__(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from pigeonhole.models.callbacks import Callback
 from pigeonhole.models.settings import EarlyStopping
 
+if TYPE_CHECKING:
+    from pigeonhole.models.networks.loop import Trainer
 
-class Stopping:
+
+class Stopping(Callback):
     """Follows the monitored figure over the epochs.
 
     Without a validation split every epoch counts as better than the one before, and nothing stops early.
@@ -24,6 +30,17 @@ class Stopping:
         self._last_epoch = 0
         for record in history:
             self.follow(record)
+
+    @override
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Stops at once if the epochs before a kill say so."""
+        trainer.state.stop |= self.is_due
+
+    @override
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Notes in the record whether it is the best so far."""
+        record["best"] = self.follow(record)
+        trainer.state.stop |= self.is_due
 
     def follow(self, record: dict[str, Any]) -> bool:
         """Takes in an epoch's record; True if it is the best so far."""
