@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pigeonhole.models.networks.losses import training_loss
 
 from pigeonhole.models.networks.augmentation import augment, mix
 from pigeonhole.models.networks.augmentation.elastic import fields
-from pigeonhole.models.networks.losses import training_loss
 from pigeonhole.models.settings import AUGMENTATIONS, Augmentation
 
 HERE = "pigeonhole.models.networks.augmentation"

@@ -117,8 +117,8 @@ def _keep_probabilities(run: tracking.Run, source: data.Dataset, trained: models
 
 
 def _metrics(trained: models.Trained) -> dict[str, Any]:
-    best = trained.facts.get("best_epoch")
-    chosen = next((record for record in trained.history if record["epoch"] == best), trained.history[-1])
+    kept_epoch = trained.facts.get("kept_epoch", trained.facts.get("best_epoch"))
+    chosen = next((record for record in trained.history if record["epoch"] == kept_epoch), trained.history[-1])
     kept = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     figures = {name: chosen[name] for name in kept if chosen.get(name) is not None}
     names = ("seconds", "images_per_s", "peak_memory_bytes", "best_epoch")

@@ -120,6 +120,7 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
         "n_parameters": trained.n_parameters,
         "epochs_run": 1,
         "best_epoch": 1,
+        "kept_epoch": 1,
         "stopped_early": False,
         "converged": converged,
         "seconds": record["seconds"],

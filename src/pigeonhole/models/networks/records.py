@@ -100,6 +100,7 @@ def end_facts(history: Records, stopping: Stopping, epochs: int) -> dict[str, An
     return {
         "epochs_run": len(own),
         "best_epoch": stopping.best_epoch,
+        "kept_epoch": stopping.kept_epoch,
         "stopped_early": len(history) < epochs,
         "accumulation": max(record.get("accumulation", 1) for record in own),
         "seconds": sum(record["seconds"] for record in own),
