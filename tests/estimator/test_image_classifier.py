@@ -80,6 +80,25 @@ def test_the_scale_of_floats_does_not_matter(images, labels):
     assert second.score(share, labels) > 0.95
 
 
+def test_augmentation_chosen_by_the_images_is_the_same_whatever_the_scale_of_floats(monkeypatch):
+    noise = np.random.default_rng(0)
+    photographs = noise.integers(0, 256, (120, 4, 4, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    y = np.arange(120) % 2
+    chosen = [
+        cnn(augment="auto", epochs=1).fit(X, y).trained_.facts["augment"].split(" (")[0]
+        for X in (photographs, photographs / 255, photographs.astype(float) - 1000)
+    ]
+    assert chosen == ["photographs"] * 3
+
+
+def test_predicting_floats_leaves_them_as_they_were(images, labels):
+    classifier = cnn(epochs=1).fit(images / 255, labels)
+    prepared = classifier._inputs.images((images / 255).reshape(len(images), -1))
+    before = prepared.copy()
+    classifier.trained_.probabilities(prepared)
+    assert np.array_equal(prepared, before)
+
+
 def test_columns_of_a_table_have_a_scale_each(table):
     X, y = table
     classifier = mlp().fit(X, y)
@@ -209,6 +228,7 @@ def test_early_stopping_holds_out_a_share_of_each_class_and_stops(table):
 def test_a_presets_own_patience_is_overridden_as_well(images, labels):
     plan = module.read_arguments(ImageClassifier("cnn", early_stopping=True, patience=3).get_params())
     assert plan.spec.parameters["patience"] == plan.spec.training.early_stopping.patience == 3
+    assert plan.spec.training.early_stopping.restore_best_weights
 
 
 def test_too_few_images_to_hold_some_out_are_refused(table):

@@ -35,7 +35,7 @@ def round_trip(classifier, folder):
         ({}, lambda x: x),
         ({}, lambda x: x / 7.0),
         ({"image_shape": (12, 12)}, lambda x: x.astype(np.float32)),
-        ({"model": "cnn-3", "min_steps": 1, "epochs": 1, "optimizer__name": "sgd"}, lambda x: x.reshape(-1, 12, 12)),
+        ({"model": "cnn-3", "min_steps": 1, "epochs": 1, "optimizer__beta_1": None}, lambda x: x.reshape(-1, 12, 12)),
     ],
     ids=["bytes", "table", "float images", "cnn"],
 )

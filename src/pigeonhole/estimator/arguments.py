@@ -104,7 +104,7 @@ def _stopping(preset: models.presets.Preset, patience: Any, problems: list[str])
         problems.append(f"early_stopping: {preset.key} is fitted in one go; a network is accepted")
         return {}
     own = {"patience": patience} if "patience" in preset.defaults else {}
-    return {**own, "early_stopping": {"patience": patience}}
+    return {**own, "early_stopping": {"patience": patience, "restore_best_weights": True}}
 
 
 def _with_own_names(line: str) -> str:

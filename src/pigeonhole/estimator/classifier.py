@@ -41,7 +41,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> from sklearn.model_selection import cross_val_score
     >>> from pigeonhole import ImageClassifier
     >>> X, y = load_digits(return_X_y=True)  # 1,797 rows of 64 pixels
-    >>> classifier = ImageClassifier("cnn-3", epochs=2, hidden=32, random_state=0).fit(X[:600], y[:600])
+    >>> classifier = ImageClassifier("cnn-3", epochs=4, random_state=0).fit(X[:600], y[:600])
     >>> classifier.score(X[600:], y[600:]) > 0.9
     True
     >>> classifier.predict_proba(X[600:602]).shape
@@ -222,6 +222,15 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             MissingDependencyError: torch is not installed.
         """
         return saving.load(cls, Path(folder))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        return {**state, "trained_": saving.pack(self.trained_)} if "trained_" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "trained_" in state:
+            state = {**state, "trained_": saving.unpack(state["trained_"])}
+        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may assume: rows or images come in, labels of any kind."""

@@ -1,13 +1,15 @@
 """A fitted classifier ↔ a folder of JSON and safetensors. Loading it executes no code.
 
 `classifier.json` is written last and names the folder with the network, so a reader sees the old classifier or the
-new one.
+new one. A network inside a pickle, which joblib's processes and `copy.deepcopy` make, is the bytes of these files.
 """
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -50,6 +52,33 @@ def save(classifier: ImageClassifier, inputs: Inputs, folder: Path) -> None:
     for old in folder.glob(f"{_NETWORK}*"):
         if old.name != name:
             shutil.rmtree(old, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A network as the bytes of its files, by name."""
+
+    files: dict[str, bytes]
+
+
+def pack(trained: models.Trained) -> models.Trained | Packed:
+    """What stands for a model in a pickle: an estimator is pickled as scikit-learn does it."""
+    if trained.kind != "network":
+        return trained
+    with tempfile.TemporaryDirectory(prefix="pigeonhole-") as folder:
+        cast("TrainedNetwork", trained).save(Path(folder))
+        return Packed({path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())})
+
+
+def unpack(packed: models.Trained | Packed) -> models.Trained:
+    """The model that `pack` was given."""
+    if not isinstance(packed, Packed):
+        return packed
+    with tempfile.TemporaryDirectory(prefix="pigeonhole-") as folder:
+        for name, content in packed.files.items():
+            (Path(folder) / name).write_bytes(content)
+        with ONE_AT_A_TIME:
+            return models.load(Path(folder))
 
 
 def _refuse_foreign(folder: Path) -> None:
