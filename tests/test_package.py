@@ -10,6 +10,7 @@ import pytest
 import pigeonhole
 
 PUBLIC = [
+    "ImageClassifier",
     "__version__",
     "compare_models",
     "compare_runs",

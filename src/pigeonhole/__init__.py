@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Public name → where it lives. A test holds this list: adding a name is a decision, removing one a break.
+# Public name → where it lives: in `workflows`, or beside it where a dot leads up. A test holds this list: adding a
+# name is a decision, removing one a break.
 _PUBLIC = {
+    "ImageClassifier": (".estimator", "ImageClassifier"),
     "compare_models": ("registry", "compare"),
     "compare_runs": ("runs", "compare"),
     "dataset": ("datasets", "dataset"),
@@ -51,6 +53,7 @@ _PUBLIC = {
 }
 
 if TYPE_CHECKING:
+    from pigeonhole.estimator import ImageClassifier as ImageClassifier
     from pigeonhole.workflows.datasets import dataset as dataset
     from pigeonhole.workflows.datasets import diff as diff_datasets
     from pigeonhole.workflows.datasets import export as export_dataset
@@ -94,7 +97,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'pigeonhole' has no attribute {name!r}")
     module, function = _PUBLIC[name]
-    found = getattr(importlib.import_module(f"pigeonhole.workflows.{module}"), function)
+    found = getattr(importlib.import_module(f".{module}", "pigeonhole.workflows"), function)
     globals()[name] = found
     return found
 

@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pigeonhole import bundle
+from pigeonhole.bundle.bundle import Images
 from pigeonhole.core.optional import require
 from pigeonhole.export.components import PrincipalComponents
 from pigeonhole.export.performance import latency
 from pigeonhole.export.verification import open_model, verify
 from pigeonhole.models import Trained
-from pigeonhole.models.trained import Floats, Images, Labels
+from pigeonhole.models.trained import Floats, Labels
 
 if TYPE_CHECKING:
     from pigeonhole.models.classical import TrainedEstimator

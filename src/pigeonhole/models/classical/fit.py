@@ -70,7 +70,7 @@ class TrainedEstimator:
         Raises:
             DataError: images of another type or shape.
         """
-        check_images(images_NHWC, self.shape_HWC)
+        check_images(images_NHWC, self.shape_HWC, self.facts["pixel_type"])
         probs_NK = np.zeros((len(images_NHWC), len(self.class_names)), np.float32)
         for start in range(0, len(images_NHWC), batch_size):
             rows = slice(start, start + batch_size)
@@ -146,6 +146,7 @@ def _facts(data: TrainingData) -> dict[str, Any]:
         "device": "cpu",
         "dtype": "fp32",
         "threads": threads(),
+        "pixel_type": data.train_images_NHWC.dtype.name,
         "train_images": len(data.train_labels_N),
         "validation_images": len(data.validation[1]) if data.validation else 0,
         "epochs": 1,

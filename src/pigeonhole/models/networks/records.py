@@ -33,6 +33,7 @@ def start_facts(data: TrainingData, trainer: Trainer) -> dict[str, Any]:
         "memory_format": "channels-last",
         "images_in": _place(data, trainer),
         "n_parameters": trainer.network.n_parameters,
+        "pixel_type": data.train_images_NHWC.dtype.name,
         "train_images": len(data.train_labels_N),
         "validation_images": len(data.validation[1]) if data.validation else 0,
         "epochs": trainer.training.epochs,
