@@ -2,8 +2,8 @@
 
 A candidate is the preset with other settings, or with its layers changed. Printed are validation errors of the last
 epoch (mean over seeds), its loss, and the speed beside the first row. The test split is never opened. Results are
-kept in `.benchmarks/choose_PRESET/`, one file a candidate and seed, so that it can be stopped and gone on with; speeds of
-rows measured on different days are not to be compared.
+kept in `.benchmarks/choose_PRESET/`, one file a candidate and seed, so that it can be stopped and gone on with; the
+speeds of rows measured on different days are not to be compared.
 """
 
 from __future__ import annotations
