@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pigeonhole.export.graph import without_notes
 from pigeonhole.models.networks import TrainedNetwork
+from pigeonhole.models.networks.views import merged, unmoved, views
 
 
 class _RawImages(nn.Module):
@@ -24,6 +25,7 @@ class _RawImages(nn.Module):
     def __init__(self, trained: TrainedNetwork) -> None:
         super().__init__()
         self.network = trained.network
+        self.views = trained.views
         self.mean: Tensor
         self.sd: Tensor
         mean, sd = trained.normalizer.tensors("cpu")
@@ -31,11 +33,11 @@ class _RawImages(nn.Module):
         self.register_buffer("sd", sd)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Probabilities (N, K), and the embedding (N, D) where the network has one."""
+        """Probabilities (N, K) over all views, and the embedding (N, D) of the image itself where there is one."""
         x_NCHW = (images.permute(0, 3, 1, 2).to(torch.float32) - self.mean) / self.sd
-        features = self.network.features(x_NCHW)
-        probs_NK = torch.softmax(self.network.head(features), dim=1)
-        return (probs_NK, features) if self.network.has_embedding else (probs_NK,)
+        features_VND = self.network.features(views(x_NCHW, self.views))
+        probs_NK = torch.softmax(merged(self.network.head(features_VND), self.views), dim=1)
+        return (probs_NK, unmoved(features_VND, self.views)) if self.network.has_embedding else (probs_NK,)
 
 
 def network_graph(trained: TrainedNetwork) -> tuple[Any, int]:

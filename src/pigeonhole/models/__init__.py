@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pigeonhole.models import presets as presets
+    from pigeonhole.models.callbacks import Callback as Callback
     from pigeonhole.models.checkpoints import checkpoint_path as checkpoint_path
     from pigeonhole.models.fitting import fit as fit
     from pigeonhole.models.fitting import load as load
+    from pigeonhole.models.rate_search import RateSearch as RateSearch
+    from pigeonhole.models.rate_search import search_learning_rate as search_learning_rate
     from pigeonhole.models.resolving import preset_of as preset_of
     from pigeonhole.models.resolving import resolve as resolve
     from pigeonhole.models.spec import ModelSpec as ModelSpec
@@ -21,9 +24,12 @@ if TYPE_CHECKING:
     from pigeonhole.models.trained import Unwatched as Unwatched
 
 _WHERE = {
+    "Callback": "callbacks",
     "checkpoint_path": "checkpoints",
     "fit": "fitting",
     "load": "fitting",
+    "RateSearch": "rate_search",
+    "search_learning_rate": "rate_search",
     "preset_of": "resolving",
     "resolve": "resolving",
     "ModelSpec": "spec",
@@ -36,9 +42,11 @@ _WHERE = {
 }
 
 __all__ = [
+    "Callback",
     "LayerRow",
     "ModelSpec",
     "Observer",
+    "RateSearch",
     "Trained",
     "TrainingData",
     "Unwatched",
@@ -48,6 +56,7 @@ __all__ = [
     "preset_of",
     "presets",
     "resolve",
+    "search_learning_rate",
     "summarize",
 ]
 

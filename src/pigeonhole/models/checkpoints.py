@@ -10,6 +10,7 @@ from pigeonhole.core.errors import NotFoundError
 MODEL_JSON = "model.json"
 WEIGHTS = "model.safetensors"
 CHECKPOINTS = "checkpoints"
+UNFINISHED = "unfinished.safetensors"  # the epoch under way
 _NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
 

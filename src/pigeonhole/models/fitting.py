@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pigeonhole.core.errors import UsageError
 from pigeonhole.core.optional import require
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import Observer, Trained, TrainingData, Unwatched
 from pigeonhole.models.waiting import require_torch
+
+if TYPE_CHECKING:
+    from pigeonhole.models.callbacks import Callback
 
 
 def fit(
@@ -19,6 +24,7 @@ def fit(
     folder: Path,
     observer: Observer | None = None,
     start_from: Path | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Trained:
     """A trained model. The same call on the same folder goes on where a killed one stopped, exact to the bit.
 
@@ -29,6 +35,7 @@ def fit(
         folder: where checkpoints and the model go; made if absent. Estimators write nothing there.
         observer: told of the start and of every epoch.
         start_from: a checkpoint of another training (`checkpoint_path`) to go on from; networks only.
+        callbacks: called at the start, before and after each epoch, after each step and at the end; networks only.
 
     Raises:
         SpecError: the layers do not fit the images, or `start_from` does not fit the spec.
@@ -46,6 +53,10 @@ def fit(
                 "a network; an estimator is fitted in one go",
                 "leave out the checkpoint",
             )
+        if callbacks:
+            raise UsageError(
+                f"callbacks for {spec.model}", "a network; an estimator has no epochs", "leave out the callbacks"
+            )
         require("sklearn", extra="train")
         from pigeonhole.models.classical import fit_estimator
 
@@ -54,7 +65,9 @@ def fit(
     require("safetensors", extra="train")
     from pigeonhole.models.networks import fit_network
 
-    return fit_network(spec, data, seed=seed, folder=folder, observer=observer, start_from=start_from)
+    return fit_network(
+        spec, data, seed=seed, folder=folder, observer=observer, start_from=start_from, callbacks=callbacks
+    )
 
 
 def load(folder: Path) -> Trained:

@@ -67,7 +67,7 @@ def train(
     with _Recorder(space, run, view) as recorder, run:
         trained = models.fit(
             spec,
-            _training_data(source),
+            training_data(source),
             seed=seed,
             folder=run.training,
             observer=recorder,
@@ -96,7 +96,8 @@ def _start(space: Workspace, resume_from: str | None) -> tuple[str | None, Path 
     return f"{run.id}{colon}{epoch}", models.checkpoint_path(run.training, int(epoch) if epoch else None)
 
 
-def _training_data(source: data.Dataset) -> models.TrainingData:
+def training_data(source: data.Dataset) -> models.TrainingData:
+    """The splits of a dataset that a model may see."""
     train, validation = source.train, source.validation
     return models.TrainingData(
         train.images_NHWC,
@@ -117,8 +118,8 @@ def _keep_probabilities(run: tracking.Run, source: data.Dataset, trained: models
 
 
 def _metrics(trained: models.Trained) -> dict[str, Any]:
-    best = trained.facts.get("best_epoch")
-    chosen = next((record for record in trained.history if record["epoch"] == best), trained.history[-1])
+    kept_epoch = trained.facts.get("kept_epoch", trained.facts.get("best_epoch"))
+    chosen = next((record for record in trained.history if record["epoch"] == kept_epoch), trained.history[-1])
     kept = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     figures = {name: chosen[name] for name in kept if chosen.get(name) is not None}
     names = ("seconds", "images_per_s", "peak_memory_bytes", "best_epoch")

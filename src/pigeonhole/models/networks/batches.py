@@ -41,12 +41,17 @@ class Plan:
         passes = 1 if min_steps <= 1 else max(1, math.ceil(min_steps * batch_size / n_images))
         return cls(n_images, passes, math.ceil(passes * n_images / batch_size))
 
-    def deal(self, seed: int, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
-        """The rows of each step of an epoch, in an order that only `seed` and `epoch` decide."""
+    @property
+    def largest_step(self) -> int:
+        """Images in the largest step."""
+        return math.ceil(self.passes * self.n_images / self.steps)
+
+    def deal(self, seed: int, epoch: int, done: int = 0) -> Iterator[npt.NDArray[np.int64]]:
+        """The rows of each step of an epoch after `done` steps, in an order that only `seed` and `epoch` decide."""
         random = np.random.default_rng(derive(seed, "epoch", epoch, "order"))
         rows = np.concatenate([random.permutation(self.n_images) for _ in range(self.passes)])
         # Equal shares: a last batch of one or two images would give batch normalisation noise to learn from.
-        yield from np.array_split(rows, self.steps)
+        yield from np.array_split(rows, self.steps)[done:]
 
 
 @dataclass(frozen=True)
@@ -77,22 +82,66 @@ class Normalizer:
 
 
 class Loader:
-    """Batches of one split on the device, as normalised float images in channels-last memory."""
+    """Batches of one split on the device, as normalised float images in channels-last memory.
+
+    On CUDA the images' bytes stay on the device where they leave room for the training. From a memory map a batch's
+    rows are gathered as they are asked for: 0.1 ms for 128 random images of 28×28 that the system has cached. The
+    system reads ahead from a disk, so a file that fits into memory is there after the first hundreds of steps.
+
+    Args:
+        images_NHWC: in memory or memory-mapped.
+        normalizer: its means and deviations.
+        device: `cpu` or `cuda`.
+    """
 
     def __init__(self, images_NHWC: Images, normalizer: Normalizer, device: str) -> None:
         self.images_NHWC = images_NHWC
         self.device = device
         self.mean, self.sd = normalizer.tensors(device)
+        self._resident = _put_on_device(images_NHWC) if device == "cuda" and _leaves_room(images_NHWC) else None
+
+    @property
+    def is_resident(self) -> bool:
+        """Whether all images are on the device."""
+        return self._resident is not None
 
     def take(self, rows: npt.NDArray[np.int64] | slice) -> Tensor:
         """The images of `rows` as (N, C, H, W)."""
-        batch = np.ascontiguousarray(self.images_NHWC[rows])
-        if not batch.flags.writeable:  # a slice of a read-only memory map; torch wants to own what it wraps
-            batch = batch.copy()
-        x_NHWC = torch.from_numpy(batch).to(self.device)  # crosses as bytes: a quarter of the floats
-        return (x_NHWC.permute(0, 3, 1, 2).to(torch.float32) - self.mean) / self.sd
+        x_NHWC = self._gathered(rows) if self._resident is None else self._resident[self._index(rows)]
+        # A copy also of what is float32 already: the next two steps write into it.
+        return x_NHWC.permute(0, 3, 1, 2).to(torch.float32, copy=True).sub_(self.mean).div_(self.sd)
+
+    def on_device(self, rows_N: npt.NDArray[np.int64]) -> Tensor:
+        """Row numbers on the device, without waiting for it."""
+        return torch.from_numpy(rows_N).to(self.device, non_blocking=True)
 
     def in_order(self, batch_size: int) -> Iterator[Tensor]:
         """All images, first to last."""
         for start in range(0, len(self.images_NHWC), batch_size):
             yield self.take(slice(start, start + batch_size))
+
+    def _index(self, rows: npt.NDArray[np.int64] | slice) -> Tensor | slice:
+        return rows if isinstance(rows, slice) else self.on_device(rows)
+
+    def _gathered(self, rows: npt.NDArray[np.int64] | slice) -> Tensor:
+        batch = np.ascontiguousarray(self.images_NHWC[rows])
+        if not batch.flags.writeable:  # a slice of a read-only memory map; torch wants to own what it wraps
+            batch = batch.copy()
+        x_NHWC = torch.from_numpy(batch)  # crosses as bytes: a quarter of the floats
+        return x_NHWC if self.device == "cpu" else x_NHWC.pin_memory().to(self.device, non_blocking=True)
+
+
+def _leaves_room(images_NHWC: Images) -> bool:
+    """Whether the images take up less than half of what is free on the device."""
+    free_bytes, _ = torch.cuda.mem_get_info()
+    return images_NHWC.nbytes * 2 < free_bytes
+
+
+def _put_on_device(images_NHWC: Images) -> Tensor:
+    """All images (N, H, W, C) on the device as they are, moved in pieces: a memory map is never whole in memory."""
+    own_type = torch.uint8 if images_NHWC.dtype == np.uint8 else torch.float32
+    resident = torch.empty(images_NHWC.shape, dtype=own_type, device="cuda")
+    for start in range(0, len(images_NHWC), _SAMPLE):
+        piece = np.array(images_NHWC[start : start + _SAMPLE])
+        resident[start : start + len(piece)].copy_(torch.from_numpy(piece))
+    return resident

@@ -1,7 +1,8 @@
 """A training's whole state in one safetensors file, with its JSON in the header: whole or absent, and no pickle.
 
-What is random and the schedule follow from seed and epoch, so weights, their average, the optimizer's memory and the
-records of the epochs are all there is.
+After an epoch, what is random next and the schedule follow from seed and epoch, so weights, their average, the
+optimizer's memory and the records of the epochs are all there is. Inside one, the sums over its steps and the states of
+the random streams stand beside them.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from torch import Tensor
 
 from pigeonhole.core.errors import DataError, TrainingError
 from pigeonhole.core.files import write_bytes
-from pigeonhole.models.checkpoints import CHECKPOINTS, checkpoint_epochs, checkpoint_name
+from pigeonhole.models.checkpoints import CHECKPOINTS, UNFINISHED, checkpoint_epochs, checkpoint_name
 
 FORMAT = "pigeonhole-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 knew no position inside an epoch
+READABLE = (1, 2)
 Groups = Mapping[str, Mapping[str, Tensor]]
 
 
@@ -31,8 +33,8 @@ class Checkpoint:
     """What was saved.
 
     Attributes:
-        groups: `network`, `average` and `optimizer`, each name → tensor.
-        state: JSON: epoch, fingerprint, spec, history, normalisation, hardware.
+        groups: `network`, `average`, `optimizer` and, inside an epoch, `random`; each name → tensor.
+        state: JSON: epoch, fingerprint, spec, history, normalisation, hardware and, inside an epoch, `under_way`.
     """
 
     groups: Groups
@@ -40,7 +42,7 @@ class Checkpoint:
 
     @property
     def epoch(self) -> int:
-        """The epoch after which it was saved."""
+        """The last epoch that was done when it was saved."""
         return int(self.state["epoch"])
 
 
@@ -81,10 +83,10 @@ def read_tensors(path: Path) -> Checkpoint:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}", "a checkpoint", "use another checkpoint") from error
-    if header.get("format") != FORMAT or header.get("format_version") != FORMAT_VERSION:
+    if header.get("format") != FORMAT or header.get("format_version") not in READABLE:
         raise DataError(
             f"{path} has format {header.get('format')!r}, version {header.get('format_version')}",
-            f"{FORMAT}, version {FORMAT_VERSION}",
+            f"{FORMAT}, version {' or '.join(map(str, READABLE))}",
             "use the pigeonhole release that wrote it, or a later one",
         )
     groups: dict[str, dict[str, Tensor]] = {}
@@ -95,11 +97,22 @@ def read_tensors(path: Path) -> Checkpoint:
 
 
 def newest(folder: Path) -> Checkpoint | None:
-    """The last checkpoint in a model folder, or `None`; clears away what a kill left half-written."""
-    for leftover in (folder / CHECKPOINTS).glob(".epoch-*"):
+    """The last checkpoint in a model folder, or `None`; clears away what a kill left half-written or outdated."""
+    checkpoints = folder / CHECKPOINTS
+    for leftover in checkpoints.glob(".*.safetensors.*"):
         leftover.unlink(missing_ok=True)
     epochs = checkpoint_epochs(folder)
-    return read_tensors(folder / CHECKPOINTS / checkpoint_name(epochs[-1])) if epochs else None
+    if (checkpoints / UNFINISHED).is_file():
+        unfinished = read_tensors(checkpoints / UNFINISHED)
+        if not epochs or unfinished.epoch >= epochs[-1]:
+            return unfinished
+        remove_unfinished(folder)
+    return read_tensors(checkpoints / checkpoint_name(epochs[-1])) if epochs else None
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes the checkpoint inside an epoch, once the epoch has its own."""
+    (folder / CHECKPOINTS / UNFINISHED).unlink(missing_ok=True)
 
 
 def prune(folder: Path, keep: int | None, best_epoch: int) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pigeonhole.core.files import read_json
+from pigeonhole.models.callbacks import Callback, Callbacks
 from pigeonhole.models.checkpoints import MODEL_JSON, checkpoint_path
-from pigeonhole.models.networks.batches import Loader
-from pigeonhole.models.networks.checkpoint import copy_weights, prune, read_tensors
-from pigeonhole.models.networks.fingerprint import fingerprint
-from pigeonhole.models.networks.loop import Trainer, score
-from pigeonhole.models.networks.network import Network, network_of
+from pigeonhole.models.networks.checkpoint import copy_weights, read_tensors
+from pigeonhole.models.networks.fingerprint import Identity
+from pigeonhole.models.networks.judging import Judge
+from pigeonhole.models.networks.loop import Trainer
+from pigeonhole.models.networks.network import Network
+from pigeonhole.models.networks.plateau import Plateau
 from pigeonhole.models.networks.records import end_facts, epoch_record, own_records, start_facts
-from pigeonhole.models.networks.session import Session, refuse_another
+from pigeonhole.models.networks.saving import Saving
+from pigeonhole.models.networks.session import Session
 from pigeonhole.models.networks.stopping import Stopping
+from pigeonhole.models.networks.telling import Telling
 from pigeonhole.models.networks.trained import TrainedNetwork, load_network
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import Observer, TrainingData
@@ -28,67 +33,59 @@ def fit_network(
     folder: Path,
     observer: Observer,
     start_from: Path | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> TrainedNetwork:
     """A trained network; see `models.fit`."""
-    mark = fingerprint(spec, data, seed, start_from)
-    finished = _finished(folder, mark)
+    identity = Identity(spec, data, seed, start_from)
+    finished = _finished(folder, identity)
     if finished is not None:
         observer.on_start({**finished.facts, "history": finished.history})
         return finished
-    session = Session.open(spec, data, seed, folder, mark, start_from)
+    session = Session.open(identity, folder)
     with session.hardware.in_use():
-        return _run(session, data, observer)
+        return _run(session, data, observer, callbacks)
 
 
-def _finished(folder: Path, mark: str) -> TrainedNetwork | None:
+def _finished(folder: Path, identity: Identity) -> TrainedNetwork | None:
     if not (folder / MODEL_JSON).is_file():
         return None
     trained = load_network(folder)
-    refuse_another(folder, trained.fingerprint, mark)
+    identity.refuse_another(folder, trained.fingerprint, read_json(folder / MODEL_JSON)["spec"])
     return trained
 
 
-def _run(session: Session, data: TrainingData, observer: Observer) -> TrainedNetwork:
-    trainer = session.trainer(data)
-    history = list(session.history)
-    facts = start_facts(data, trainer, len(history))
-    observer.on_start({**facts, "history": list(history)})
-    stopping = Stopping(session.training.early_stopping, own_records(history))
-    # The averaged weights are validated in a network of their own, so that training never sees them.
-    judged = network_of(session.spec, data.shape_HWC, len(data.class_names)).to(session.hardware.device)
-    while len(history) < session.training.epochs and not stopping.is_due:
-        record = _epoch(session, data, trainer, judged, history)
-        record["best"] = stopping.follow(record)
-        history.append(record)
-        session.save(trainer, history)
-        prune(session.folder, session.training.keep_checkpoints, stopping.best_epoch)
-        observer.on_epoch(record)
-    facts |= end_facts(history, stopping, session.training.epochs)
-    return _finish(session, data, judged, facts, history)
+def _run(session: Session, data: TrainingData, observer: Observer, callbacks: Sequence[Callback]) -> TrainedNetwork:
+    trainer, judge = session.trainer(data), Judge(session, data)
+    state = trainer.state
+    facts = {**start_facts(data, trainer), "augment": session.augmentation.why}
+    stopping = Stopping(session.training.early_stopping, own_records(state.history))
+    # In this order a record says whether it is the best before it is saved, and is told only once it is on disk.
+    calls = Callbacks([Plateau(), stopping, Saving(session, stopping), Telling(observer, facts), *callbacks])
+    calls.on_train_begin(trainer)
+    while state.epoch <= session.training.epochs and not state.stop:
+        calls.on_epoch_begin(trainer)
+        calls.on_epoch_end(trainer, _epoch(trainer, judge, calls))
+    calls.on_train_end(trainer)
+    facts |= end_facts(state.history, stopping, session.training.epochs)
+    return _finish(session, data, judge.network, facts, state.history)
 
 
-def _epoch(
-    session: Session, data: TrainingData, trainer: Trainer, judged: Network, history: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Trains one epoch, validates what it gave, and returns its record."""
-    start = time.perf_counter()
-    trained = trainer.run_epoch(len(history) + 1)
-    trained_s = time.perf_counter() - start
-    copy_weights(judged.state_dict(), trainer.average.weights(trainer.network))
-    validated = None
-    if data.validation is not None:
-        images_NHWC, labels_N = data.validation
-        loader = Loader(images_NHWC, session.normalizer, session.hardware.device)
-        validated = score(judged, loader, labels_N, session.hardware, session.training.label_smoothing)
-    return epoch_record(trainer, history, trained, validated, trained_s, time.perf_counter() - start)
+def _epoch(trainer: Trainer, judge: Judge, calls: Callback) -> dict[str, Any]:
+    """Trains what is left of the epoch under way, validates what it gave, and files its record."""
+    state = trainer.state
+    trained = trainer.run_epoch(lambda: calls.on_step_end(trainer))
+    trained_s = state.spent_s
+    record = epoch_record(trainer, trained, judge.judge(trainer), trained_s, state.spent_s)
+    state.end_epoch(record)
+    return record
 
 
 def _finish(
     session: Session, data: TrainingData, network: Network, facts: dict[str, Any], history: list[dict[str, Any]]
 ) -> TrainedNetwork:
-    """The network with the weights of its best epoch, saved."""
-    best = read_tensors(checkpoint_path(session.folder, facts["best_epoch"])).groups
-    copy_weights(network.state_dict(), {**best["network"], **best.get("average", {})})
+    """The network with the weights of the epoch to keep, saved."""
+    kept = read_tensors(checkpoint_path(session.folder, facts["kept_epoch"])).groups
+    copy_weights(network.state_dict(), {**kept["network"], **kept.get("average", {})})
     trained = TrainedNetwork(
         network.cpu().eval(),
         session.normalizer,

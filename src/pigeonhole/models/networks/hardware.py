@@ -29,17 +29,28 @@ class Hardware:
     precision: Precision
     threads: int
 
+    @property
+    def looks_each_step(self) -> bool:
+        """Whether each step's loss is looked at before the next. On CUDA that would make the host wait every time."""
+        return self.device == "cpu"
+
     def autocast(self) -> torch.autocast:
         """The context that a forward pass runs in."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Sets the threads and keeps the caller's random state and settings as they were."""
+        """Sets the threads and keeps the caller's random state and settings as they were.
+
+        On CUDA convolutions are chosen among those that give the same bits each time.
+        """
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         try:
-            with torch.random.fork_rng(devices=[] if self.device == "cpu" else None):
+            with (
+                torch.random.fork_rng(devices=[] if self.device == "cpu" else None),
+                torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+            ):
                 yield
         finally:
             torch.set_num_threads(before)

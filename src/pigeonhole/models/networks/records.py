@@ -7,9 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pigeonhole.models.networks.loop import Score, Trainer
+import numpy as np
+
+from pigeonhole.models.networks.loop import Trainer
+from pigeonhole.models.networks.scoring import Score
 from pigeonhole.models.networks.stopping import Stopping
-from pigeonhole.models.trained import TrainingData
+from pigeonhole.models.trained import Images, TrainingData
 
 Records = Sequence[dict[str, Any]]
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -20,37 +23,62 @@ def own_records(history: Records) -> list[dict[str, Any]]:
     return [record for record in history if not record.get("inherited")]
 
 
-def start_facts(data: TrainingData, trainer: Trainer, epochs_done: int) -> dict[str, Any]:
+def start_facts(data: TrainingData, trainer: Trainer) -> dict[str, Any]:
     """What is known before the first step."""
+    state = trainer.state
     return {
         "device": trainer.hardware.device,
         "dtype": trainer.hardware.precision,
         "threads": trainer.hardware.threads,
+        "memory_format": "channels-last",
+        "images_in": _place(data, trainer),
         "n_parameters": trainer.network.n_parameters,
+        "pixel_type": data.train_images_NHWC.dtype.name,
         "train_images": len(data.train_labels_N),
         "validation_images": len(data.validation[1]) if data.validation else 0,
         "epochs": trainer.training.epochs,
+        "batch_size": trainer.training.batch_size,
+        "accumulation": accumulation(trainer),
         "steps_per_epoch": trainer.plan.steps,
         "passes_per_epoch": trainer.plan.passes,
-        "resumed_after_epoch": epochs_done or None,
+        "resumed_after_epoch": len(state.history) or None,
+        "resumed_after_step": state.step or None,
     }
 
 
+def accumulation(trainer: Trainer) -> int:
+    """Parts that a batch is computed in, one after the other; more than 1 once memory ran out."""
+    return -(-trainer.plan.largest_step // trainer.state.images_at_once)
+
+
+def _place(data: TrainingData, trainer: Trainer) -> str:
+    if trainer.loader.is_resident:
+        return "device memory"
+    return "memory map" if _is_mapped(data.train_images_NHWC) else "memory"
+
+
+def _is_mapped(images_NHWC: Images) -> bool:
+    """Whether an array, or what it is a view of, is a file."""
+    array: Any = images_NHWC
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
+
+
 def epoch_record(
-    trainer: Trainer, history: Records, trained: Score, validated: Score | None, trained_s: float, seconds: float
+    trainer: Trainer, trained: Score, validated: Score | None, trained_s: float, seconds: float
 ) -> dict[str, Any]:
     """One epoch.
 
     Args:
         trainer: what trained it.
-        history: the epochs before.
         trained: loss and accuracy on the training images, as they were while the weights moved.
         validated: on the validation images, or `None` where there are none.
         trained_s: seconds of its steps.
         seconds: seconds of steps and validation.
     """
-    epoch, epochs = len(history) + 1, trainer.training.epochs
-    spent_s = [record["seconds"] for record in own_records(history)] + [seconds]
+    epoch, epochs = trainer.state.epoch, trainer.training.epochs
+    spent_s = [record["seconds"] for record in own_records(trainer.state.history)] + [seconds]
     return {
         "epoch": epoch,
         "epochs": epochs,
@@ -59,6 +87,7 @@ def epoch_record(
         "validation_loss": validated.loss if validated else None,
         "validation_accuracy": validated.accuracy if validated else None,
         "learning_rate": trainer.learning_rate(epoch * trainer.plan.steps),
+        "accumulation": accumulation(trainer),
         "images_per_s": trainer.plan.n_images * trainer.plan.passes / trained_s,
         "seconds": seconds,
         "seconds_left": (epochs - epoch) * sum(spent_s) / len(spent_s),
@@ -71,7 +100,9 @@ def end_facts(history: Records, stopping: Stopping, epochs: int) -> dict[str, An
     return {
         "epochs_run": len(own),
         "best_epoch": stopping.best_epoch,
+        "kept_epoch": stopping.kept_epoch,
         "stopped_early": len(history) < epochs,
+        "accumulation": max(record.get("accumulation", 1) for record in own),
         "seconds": sum(record["seconds"] for record in own),
         # Epochs have equally many images, so their common rate is the harmonic mean.
         "images_per_s": len(own) / sum(1 / record["images_per_s"] for record in own),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from pigeonhole.models.callbacks import Callback
 from pigeonhole.models.settings import EarlyStopping
 
+if TYPE_CHECKING:
+    from pigeonhole.models.networks.loop import Trainer
 
-class Stopping:
+
+class Stopping(Callback):
     """Follows the monitored figure over the epochs.
 
     Without a validation split every epoch counts as better than the one before, and nothing stops early.
@@ -25,6 +31,17 @@ class Stopping:
         for record in history:
             self.follow(record)
 
+    @override
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Stops at once if the epochs before a kill say so."""
+        trainer.state.stop |= self.is_due
+
+    @override
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Notes in the record whether it is the best so far."""
+        record["best"] = self.follow(record)
+        trainer.state.stop |= self.is_due
+
     def follow(self, record: dict[str, Any]) -> bool:
         """Takes in an epoch's record; True if it is the best so far."""
         self._last_epoch = record["epoch"]
@@ -33,6 +50,11 @@ class Stopping:
         if better:
             self._best, self.best_epoch = merit, record["epoch"]
         return better
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights the model is to have."""
+        return self.best_epoch if self._how.restore_best_weights else self._last_epoch
 
     @property
     def is_due(self) -> bool:

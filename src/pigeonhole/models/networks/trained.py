@@ -20,6 +20,8 @@ from pigeonhole.models.checkpoints import MODEL_JSON, WEIGHTS
 from pigeonhole.models.networks.batches import Loader, Normalizer
 from pigeonhole.models.networks.checkpoint import copy_weights, read_tensors, write_tensors
 from pigeonhole.models.networks.network import Network, network_of
+from pigeonhole.models.networks.views import merged, views
+from pigeonhole.models.settings import Views
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import PREDICTION_BATCH, Floats, Images, check_images
 
@@ -63,6 +65,11 @@ class TrainedNetwork:
         """Trained numbers in it."""
         return self.network.n_parameters
 
+    @property
+    def views(self) -> Views:
+        """The views of an image over which its probabilities are averaged."""
+        return self.spec.training.test_time_augmentation if self.spec.training else Views()
+
     @torch.inference_mode()
     def probabilities(self, images_NHWC: Images, batch_size: int = PREDICTION_BATCH) -> Floats:
         """Probabilities (N, K) in fp32.
@@ -70,12 +77,13 @@ class TrainedNetwork:
         Raises:
             DataError: images of another type or shape.
         """
-        check_images(images_NHWC, self.shape_HWC)
+        check_images(images_NHWC, self.shape_HWC, self.facts.get("pixel_type", "uint8"))
         probs_NK = np.empty((len(images_NHWC), len(self.class_names)), np.float32)
         self.network.eval()
-        start = 0
-        for x_NCHW in Loader(images_NHWC, self.normalizer, "cpu").in_order(batch_size):
-            probs_NK[start : start + len(x_NCHW)] = torch.softmax(self.network(x_NCHW), dim=1).numpy()
+        start, how = 0, self.views
+        for x_NCHW in Loader(images_NHWC, self.normalizer, "cpu").in_order(max(1, batch_size // how.count)):
+            logits_NK = merged(self.network(views(x_NCHW, how)), how)
+            probs_NK[start : start + len(x_NCHW)] = torch.softmax(logits_NK, dim=1).numpy()
             start += len(x_NCHW)
         return probs_NK
 

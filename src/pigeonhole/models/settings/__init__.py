@@ -2,8 +2,21 @@
 
 from pigeonhole.models.settings.augmentation import AUGMENTATIONS, Augmentation
 from pigeonhole.models.settings.early_stopping import EarlyStopping
-from pigeonhole.models.settings.optimizer import Optimizer
-from pigeonhole.models.settings.schedule import Schedule
+from pigeonhole.models.settings.optimizer import OPTIMIZER_FIELDS, Optimizer
+from pigeonhole.models.settings.schedule import SCHEDULE_FIELDS, Schedule
 from pigeonhole.models.settings.training import Training
+from pigeonhole.models.settings.used import without_left_over
+from pigeonhole.models.settings.views import Views
 
-__all__ = ["AUGMENTATIONS", "Augmentation", "EarlyStopping", "Optimizer", "Schedule", "Training"]
+__all__ = [
+    "AUGMENTATIONS",
+    "OPTIMIZER_FIELDS",
+    "SCHEDULE_FIELDS",
+    "Augmentation",
+    "EarlyStopping",
+    "Optimizer",
+    "Schedule",
+    "Training",
+    "Views",
+    "without_left_over",
+]

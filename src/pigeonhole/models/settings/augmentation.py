@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from pigeonhole.core.spec import Spec
-from pigeonhole.models.settings.numbers import Share
+from pigeonhole.core.spec import Spec, suggestion
+from pigeonhole.models.settings.numbers import NotNegative, Share
 
 # Named recipes of whole-batch augmentation. A spec keeps the numbers, so that a later change of a recipe
 # changes no run that was made before.
-AUGMENTATIONS: Mapping[str, Mapping[str, float]] = {
+AUGMENTATIONS: Mapping[str, Mapping[str, Any]] = {
+    "auto": {"auto": True},
     "none": {},
     "affine-light": {"rotate_degrees": 12.0, "scale": 0.1, "shift": 0.08},
+    "affine": {"rotate_degrees": 15.0, "scale": 0.15, "shift": 0.1, "shear_degrees": 10.0},
+    "elastic": {"rotate_degrees": 12.0, "scale": 0.1, "shift": 0.08, "elastic": 0.03},
+    "photographs": {"flip": 0.5, "crop": 0.125},
 }
 
 
@@ -22,16 +26,38 @@ class Augmentation(Spec):
     """Random changes of the training images, each drawn anew for every image in every epoch; 0 switches one off.
 
     Attributes:
+        auto: chosen from the training images when a training begins; nothing else may be set beside it.
         rotate_degrees: turned by up to so much, either way.
         scale: larger or smaller by up to this share.
         shift: moved by up to this share of the height and of the width.
         shear_degrees: slanted by up to so much, either way.
+        elastic: each pixel moved by a smooth random field, whose standard deviation is this share of the height and
+            of the width.
+        elastic_smoothness: over what share of the height and of the width that field stays alike.
+        flip: mirrored left to right with this probability.
+        crop: cut out of a frame that mirrors the borders and is this share of the height and of the width wide; whole
+            pixels.
+        erase: a rectangle of up to this share of the height and of the width made as bright as the mean image.
+        mixup: mixed with another image and its label; the parameter α of the Beta distribution of the shares.
     """
 
+    auto: bool = False
     rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
     scale: Share = 0.0
     shift: Share = 0.0
     shear_degrees: Annotated[float, Field(ge=0, lt=80)] = 0.0
+    elastic: Share = 0.0
+    elastic_smoothness: Annotated[float, Field(ge=0.05, le=1)] = 0.14
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    erase: Share = 0.0
+    mixup: NotNegative = 0.0
+
+    @model_validator(mode="after")
+    def _auto_alone(self) -> Augmentation:
+        if self.auto and self != Augmentation.model_construct(auto=True):
+            raise ValueError("`auto` chooses all of it; numbers are accepted without `auto` only")
+        return self
 
 
 def recipe(value: Any) -> Any:
@@ -39,5 +65,6 @@ def recipe(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if value not in AUGMENTATIONS:
-        raise ValueError(f"one of {', '.join(AUGMENTATIONS)}, or a mapping, is accepted")
+        names = list(AUGMENTATIONS)
+        raise ValueError(f"one of {', '.join(names)}, or a mapping, is accepted{suggestion(value, names)}")
     return dict(AUGMENTATIONS[value])
