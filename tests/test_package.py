@@ -10,6 +10,7 @@ import pytest
 import pigeonhole
 
 PUBLIC = [
+    "ImageClassifier",
     "__version__",
     "compare_models",
     "compare_runs",
@@ -21,6 +22,7 @@ PUBLIC = [
     "endpoint_logs",
     "evaluate",
     "export_dataset",
+    "find_learning_rate",
     "ingest",
     "lineage",
     "list_datasets",

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Public name → where it lives. A test holds this list: adding a name is a decision, removing one a break.
+# Public name → where it lives: in `workflows`, or beside it where a dot leads up. A test holds this list: adding a
+# name is a decision, removing one a break.
 _PUBLIC = {
+    "ImageClassifier": (".estimator", "ImageClassifier"),
     "compare_models": ("registry", "compare"),
     "compare_runs": ("runs", "compare"),
     "dataset": ("datasets", "dataset"),
@@ -23,6 +25,7 @@ _PUBLIC = {
     "endpoint_logs": ("endpoints", "logs"),
     "evaluate": ("evaluate", "evaluate"),
     "export_dataset": ("datasets", "export"),
+    "find_learning_rate": ("learning_rate", "find_learning_rate"),
     "ingest": ("ingest", "ingest"),
     "lineage": ("lineage", "lineage"),
     "list_datasets": ("datasets", "list_datasets"),
@@ -50,6 +53,7 @@ _PUBLIC = {
 }
 
 if TYPE_CHECKING:
+    from pigeonhole.estimator import ImageClassifier as ImageClassifier
     from pigeonhole.workflows.datasets import dataset as dataset
     from pigeonhole.workflows.datasets import diff as diff_datasets
     from pigeonhole.workflows.datasets import export as export_dataset
@@ -64,6 +68,7 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.endpoints import stop as stop
     from pigeonhole.workflows.evaluate import evaluate as evaluate
     from pigeonhole.workflows.ingest import ingest as ingest
+    from pigeonhole.workflows.learning_rate import find_learning_rate as find_learning_rate
     from pigeonhole.workflows.lineage import lineage as lineage
     from pigeonhole.workflows.monitor import monitor as monitor
     from pigeonhole.workflows.pipeline import pipeline as pipeline
@@ -92,7 +97,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'pigeonhole' has no attribute {name!r}")
     module, function = _PUBLIC[name]
-    found = getattr(importlib.import_module(f"pigeonhole.workflows.{module}"), function)
+    found = getattr(importlib.import_module(f".{module}", "pigeonhole.workflows"), function)
     globals()[name] = found
     return found
 

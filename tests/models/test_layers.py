@@ -148,6 +148,9 @@ def test_glorot_uniform_has_its_range_and_variance():
         ([{"dense": 10}], r"layer 1 \(dense\) got 8×8×1"),
         (["flatten", {"conv2d": {"filters": 4, "kernel_size": 3}}], r"layer 2 \(conv2d\) got 64"),
         (["flatten", {"dense": 9}], r"layer 2 \(dense\), the last one, gives 9"),
+        ([{"depthwise_conv2d": {"kernel_size": [2, 9]}}], r"layer 1 \(depthwise_conv2d\) got 8×8×1"),
+        (["flatten", {"depthwise_conv2d": {"kernel_size": 3}}], r"layer 2 \(depthwise_conv2d\) got 64"),
+        (["flatten", {"separable_conv2d": {"filters": 2, "kernel_size": 3}}], r"layer 2 \(separable_conv2d\) got 64"),
     ],
 )
 def test_shapes_that_do_not_fit_name_the_layer_and_both_shapes(items, message):

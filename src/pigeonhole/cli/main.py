@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from typing import Annotated
@@ -48,7 +49,10 @@ for part in (datasets, presets, training, registry, endpoints, project):
 
 def main() -> None:
     """Runs the command line and leaves the process with the exit code of what happened."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    # Nothing is left to collect: a last search through all of torch's objects costs 0.3 s of the exit.
+    gc.freeze()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

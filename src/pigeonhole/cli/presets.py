@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from pigeonhole.cli.options import Json, Settings, example
-from pigeonhole.cli.output import print_json, print_table, print_text, suggest
+from pigeonhole.cli.output import print_json, print_table, print_text, say, suggest
 
 presets = typer.Typer(help="Look at the named recipes for models.", no_args_is_help=True)
 
@@ -32,6 +33,7 @@ def list_(json: Json = False) -> None:
         [[row["key"], row["kind"], _count(row["parameters"]), row["summary"]] for row in rows],
         "",
     )
+    say("and timm/NAME: any network of the package timm (pip install 'pigeonhole[transfer]')")
     suggest("pigeonhole presets show cnn")
 
 
@@ -59,16 +61,31 @@ def show(
         "nothing can be set",
     )
     if facts["layers"]:
-        print_table(
-            ["", "layer", "settings", "output", "parameters"],
-            [
-                [row["number"], row["layer"], _settings(row), _shape(row), _count(row["parameters"])]
-                for row in facts["layers"]
-            ],
-            "",
-        )
-        print_text(f"{facts['parameters']:,} parameters for images of {shape} and {classes} classes")
+        _print_layers(facts, shape)
     suggest(f"pigeonhole train DATASET --model {facts['key']}")
+
+
+def _print_layers(facts: dict[str, Any], shape: str) -> None:
+    print_table(
+        ["", "layer", "settings", "output", "parameters"],
+        [
+            [row["number"], row["layer"], _settings(row), _shape(row), _count(row["parameters"])]
+            for row in _unfolded(facts["layers"])
+        ],
+        "",
+    )
+    others = f", {facts['non_trainable']:,} not" if facts["non_trainable"] else ""
+    print_text(
+        f"{facts['parameters']:,} trainable parameters{others}, for images of {shape} and {facts['classes']} classes"
+    )
+
+
+def _unfolded(rows: list[dict[str, Any]], depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Each row, and below it those of its own layers, set in by their depth."""
+    for row in rows:
+        margin = "  " * depth
+        yield {**row, "number": f"{margin}{row['number']}", "layer": f"{margin}{row['layer']}"}
+        yield from _unfolded(row["layers"], depth + 1)
 
 
 def _accepted(knob: dict[str, Any]) -> str:
@@ -83,7 +100,14 @@ def _accepted(knob: dict[str, Any]) -> str:
 
 
 def _settings(row: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row["settings"].items())
+    return ", ".join(f"{name} {_value(value)}" for name, value in row["settings"].items())
+
+
+def _value(value: Any) -> str:
+    """As it would stand in a spec."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {inner}' for name, inner in value.items())}}}"
+    return str(value)
 
 
 def _shape(row: dict[str, Any]) -> str:

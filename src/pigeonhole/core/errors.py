@@ -3,9 +3,11 @@
 PigeonholeError            exit  HTTP   meaning
 ├── UsageError                2   400   an argument, name or option is wrong
 │   ├── SpecError             2   422   a YAML spec or a --set value is wrong
+│   │   └── ParameterError    2   422   a constructor argument is wrong; also a ValueError, as scikit-learn expects
 │   ├── NotFoundError         2   404   a named thing does not exist
 │   └── ConflictError         2   409   somebody else is writing it, or still needs it
 ├── DataError                 3   422   images, labels or files that cannot be used
+│   └── ArrayError            3   422   an X or y cannot be used; also a ValueError, as scikit-learn expects
 ├── MissingDependencyError    4   501   an optional package is not installed
 ├── BudgetError               5   504   time or memory ran out before there was a result
 ├── GateError                 6   409   a check refused, or an alarm is raised
@@ -60,6 +62,10 @@ class SpecError(UsageError):
     http_status = 422
 
 
+class ParameterError(SpecError, ValueError):
+    """A constructor argument is wrong; a `ValueError` too, which is what scikit-learn's callers catch."""
+
+
 class NotFoundError(UsageError):
     """A named thing does not exist."""
 
@@ -77,6 +83,10 @@ class DataError(PigeonholeError):
 
     exit_code = 3
     http_status = 422
+
+
+class ArrayError(DataError, ValueError):
+    """An X or y cannot be used; a `ValueError` too, which is what scikit-learn's callers catch."""
 
 
 class MissingDependencyError(PigeonholeError):

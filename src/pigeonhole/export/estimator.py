@@ -1,4 +1,4 @@
-"""A fitted scikit-learn estimator → an ONNX graph that takes raw images.
+"""A fitted estimator → an ONNX graph that takes raw images.
 
 Axes: N images, P = H·W·C pixels, K classes, A classes that had a training image.
 """
@@ -6,41 +6,47 @@ Axes: N images, P = H·W·C pixels, K classes, A classes that had a training ima
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pigeonhole.core.optional import require
-from pigeonhole.export.graph import constant, flat_pixels, image_input, keep_needed, node, output, without_notes
+from pigeonhole.export.conversion import OPSETS, PIXELS, Piece, by_lightgbm, by_scikit_learn, by_xgboost
+from pigeonhole.export.forest import forest
+from pigeonhole.export.graph import constant, flat_pixels, image_input, node, output, without_notes
+from pigeonhole.export.neighbours import neighbours
+from pigeonhole.export.support_vectors import support_vectors
 from pigeonhole.models.classical import TrainedEstimator
 
-_PREFIX = "estimator/"
-# Opset 18 is what every onnxruntime that the base package accepts can run; ai.onnx.ml 3 is what converters share.
-OPSETS = {"": 18, "ai.onnx.ml": 3}
+_CONVERTERS: Mapping[str, Callable[[Any, int], Piece]] = {
+    "logistic-regression": by_scikit_learn,
+    "svm-rbf": support_vectors,
+    "random-forest": forest,
+    "extra-trees": forest,
+    "xgboost": by_xgboost,
+    "lightgbm": by_lightgbm,
+    "knn": neighbours,
+}
+# The form of the file that belongs to opset 18.
+_IR_VERSION = 8
 
 
 def estimator_graph(trained: TrainedEstimator) -> Any:
     """The ONNX model, with the output `probabilities` only."""
-    skl2onnx = require("skl2onnx", extra="train")
-    types = require("skl2onnx.common.data_types", extra="train")
+    helper = require("onnx.helper", extra="train")
     n_pixels = math.prod(trained.shape_HWC)
-    converted = skl2onnx.to_onnx(
-        trained.estimator,
-        initial_types=[("pixels", types.FloatTensorType([None, n_pixels]))],
-        options={"zipmap": False},
-        target_opset=OPSETS,
+    nodes, constants = flat_pixels(n_pixels, trained.recipe.divisor, PIXELS)
+    piece = _CONVERTERS[(trained.spec.estimator or {})["name"]](trained.estimator, n_pixels)
+    graph = helper.make_graph(
+        [*nodes, *piece.nodes, *_columns(trained, piece.probabilities)],
+        "estimator",
+        [image_input(trained.shape_HWC)],
+        [output("probabilities", len(trained.class_names))],
+        [*constants, *piece.constants, *_column_constants(trained)],
     )
-    # The converter's own names could be those of a bundle.
-    model = require("onnx.compose", extra="train").add_prefix(converted, _PREFIX)
-    graph = model.graph
-    nodes, constants = flat_pixels(n_pixels, 255, f"{_PREFIX}pixels")
-    own_nodes = [*graph.node, *_columns(trained, graph.output[1].name)]
-    del graph.node[:], graph.input[:], graph.output[:]
-    graph.node.extend([*nodes, *own_nodes])
-    graph.initializer.extend([*constants, *_column_constants(trained)])
-    graph.input.append(image_input(trained.shape_HWC))
-    graph.output.append(output("probabilities", len(trained.class_names)))
-    keep_needed(model, ["probabilities"])
+    opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
     without_notes(model)
     return model
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pigeonhole import bundle
+from pigeonhole.bundle.bundle import Images
 from pigeonhole.core.errors import DataError, SpecError
 from pigeonhole.core.files import sha256_file
 from pigeonhole.core.optional import require
@@ -20,7 +21,7 @@ from pigeonhole.export.interface import Layout, Reading, read_interface, wrap
 from pigeonhole.export.own import PROBE_IMAGES
 from pigeonhole.export.performance import latency
 from pigeonhole.export.verification import open_model, run
-from pigeonhole.models.trained import Floats, Images, Labels
+from pigeonhole.models.trained import Floats, Labels
 
 Scale = Literal["0-1", "0-255"]
 _LEAST_SAMPLES = 2

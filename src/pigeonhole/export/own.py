@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from pigeonhole import bundle
+from pigeonhole.bundle.bundle import Images
 from pigeonhole.core.optional import require
 from pigeonhole.export.components import PrincipalComponents
 from pigeonhole.export.performance import latency
 from pigeonhole.export.verification import open_model, verify
 from pigeonhole.models import Trained
-from pigeonhole.models.trained import Floats, Images, Labels
+from pigeonhole.models.trained import Floats, Labels
 
 if TYPE_CHECKING:
     from pigeonhole.models.classical import TrainedEstimator
@@ -55,7 +59,8 @@ def to_bundle(
     """
     onnx_model, embedding_size = _convert(trained, training_images_NHWC)
     session = open_model(onnx_model)
-    probs_NK, verification = verify(session, images_NHWC, expected_probs_NK)
+    decided_N = _decided(trained, images_NHWC)
+    probs_NK, verification = verify(session, images_NHWC, expected_probs_NK, decided_N)
     return bundle.write(
         folder,
         onnx_model=onnx_model,
@@ -64,8 +69,8 @@ def to_bundle(
         embedding_size=embedding_size,
         calibration=calibration,
         reference=bundle.describe_normal(images_NHWC, labels_N, probs_NK),
-        probe_images_NHWC=images_NHWC[:PROBE_IMAGES],
-        probe_probs_NK=expected_probs_NK[:PROBE_IMAGES],
+        probe_images_NHWC=images_NHWC[decided_N][:PROBE_IMAGES],
+        probe_probs_NK=expected_probs_NK[decided_N][:PROBE_IMAGES],
         lineage={**lineage, "verification": verification, "performance": latency(onnx_model, images_NHWC)},
     )
 
@@ -87,3 +92,12 @@ def _convert(trained: Trained, training_images_NHWC: Images) -> tuple[bytes, int
         components = PrincipalComponents.of(training_images_NHWC)
         graph, embedding_size = components.add_to(graph), components.size
     return graph.SerializeToString(), embedding_size
+
+
+def _decided(trained: Trained, images_NHWC: Images) -> npt.NDArray[np.bool_]:
+    """The images on which any exact program gives the same; all of them, unless there are step functions."""
+    if trained.kind != "network":
+        return np.ones(len(images_NHWC), bool)
+    from pigeonhole.models.networks.steps import decided
+
+    return decided(cast("TrainedNetwork", trained), images_NHWC)

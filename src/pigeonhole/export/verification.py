@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pigeonhole.core.errors import DataError, GateError
 from pigeonhole.models.trained import Floats, Images
@@ -48,20 +49,39 @@ def run(session: Any, images_NHWC: Images) -> Floats:
     return np.concatenate(batches)
 
 
-def verify(session: Any, images_NHWC: Images, expected_probs_NK: Floats) -> tuple[Floats, dict[str, Any]]:
+def verify(
+    session: Any, images_NHWC: Images, expected_probs_NK: Floats, decided_N: npt.NDArray[np.bool_] | None = None
+) -> tuple[Floats, dict[str, Any]]:
     """The exported model's probabilities and the figures of the comparison.
 
+    Args:
+        session: the exported model.
+        images_NHWC: what to compare on.
+        expected_probs_NK: what the trained model says.
+        decided_N: false for images whose answer depends on the order of a sum; they are counted, not compared.
+            `None`: there are none.
+
     Raises:
-        GateError: another class for any image, or a probability off by more than 1e-4.
+        GateError: another class for any image, a probability off by more than 1e-4, or nothing to compare.
     """
     probs_NK = run(session, images_NHWC)
-    same = int((probs_NK.argmax(axis=1) == expected_probs_NK.argmax(axis=1)).sum())
-    largest = float(np.abs(probs_NK - expected_probs_NK).max(initial=0.0))
-    if same < len(probs_NK) or not largest <= TOLERANCE:  # `not <=` so that NaN fails too
+    chosen_N = np.ones(len(probs_NK), bool) if decided_N is None else decided_N
+    compared_NK, expected_NK = probs_NK[chosen_N], expected_probs_NK[chosen_N]
+    same = int((compared_NK.argmax(axis=1) == expected_NK.argmax(axis=1)).sum())
+    largest = float(np.abs(compared_NK - expected_NK).max(initial=0.0))
+    if same < len(compared_NK) or not largest <= TOLERANCE:  # `not <=` so that NaN fails too
         raise GateError(
-            f"the exported model gives another class for {len(probs_NK) - same} of {len(probs_NK):,} images;"
+            f"the exported model gives another class for {len(compared_NK) - same} of {len(compared_NK):,} images;"
             f" the largest difference in probability is {largest:.2g}",
             f"the same class for every image, and probabilities within {TOLERANCE:g}",
             "report this with the run's spec; a model that does not verify cannot be registered",
         )
-    return probs_NK, {"images": len(probs_NK), "same_class": same, "largest_difference": largest}
+    if len(probs_NK) and not len(compared_NK):
+        raise GateError(
+            f"each of the {len(probs_NK):,} images brings the input of a step function within rounding of zero",
+            "an image at least on which the exported model can be compared",
+            "use fewer layers with `threshold`, or train longer",
+        )
+    figures = {"images": len(compared_NK), "same_class": same, "largest_difference": largest}
+    undecided = len(probs_NK) - len(compared_NK)
+    return probs_NK, {**figures, "undecided": undecided} if undecided else figures

@@ -1,4 +1,4 @@
-"""A network's layers with their output shapes and parameter counts, and whether they fit. No torch here."""
+"""A network's layers with output shapes and parameter counts, and whether they fit. No torch here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pigeonhole.core.errors import SpecError
-from pigeonhole.models.layers import CLASSES, Layer, Shape, ShapeProblem, parse_layers, shape_text
+from pigeonhole.models.layers import CLASSES, Layer, Shape, ShapeProblem, parse_layers, shape_text, shapes_through
 from pigeonhole.models.layers.flat import Dense
+from pigeonhole.models.layers.residual import Residual
 from pigeonhole.models.spec import ModelSpec
 
 
@@ -16,16 +17,20 @@ class LayerRow:
     """One line of a network's table.
 
     Attributes:
-        number: from 1.
+        number: from 1; `4.1` for the first layer of the block that is layer 4, `4.shortcut` for its projection.
         layer: its settings, with the number of classes put in.
         output_shape: (H, W, C), or (units,).
         n_parameters: trained numbers.
+        n_non_trainable: numbers that it keeps besides those, such as running statistics.
+        inner: the rows of a block's layers, whose numbers are contained in its own.
     """
 
-    number: int
+    number: str
     layer: Layer
     output_shape: Shape
     n_parameters: int
+    n_non_trainable: int
+    inner: tuple[LayerRow, ...] = ()
 
 
 def summarize(spec: ModelSpec, shape_HWC: tuple[int, int, int], classes: int) -> list[LayerRow]:
@@ -39,9 +44,11 @@ def summarize(spec: ModelSpec, shape_HWC: tuple[int, int, int], classes: int) ->
 
 
 def with_classes(layer: Layer, classes: int) -> Layer:
-    """The layer with the number of classes in the place of `$classes`."""
+    """The layer with the number of classes in the place of `$classes`, inside blocks too."""
     if isinstance(layer, Dense) and layer.units == CLASSES:
         return layer.model_copy(update={"units": classes})
+    if isinstance(layer, Residual):
+        return layer.model_copy(update={"layers": tuple(with_classes(inner, classes) for inner in layer.layers)})
     return layer
 
 
@@ -51,23 +58,32 @@ def check_shapes(layers: Sequence[Layer], shape_HWC: tuple[int, int, int], class
     Raises:
         SpecError: as `summarize`.
     """
-    rows: list[LayerRow] = []
-    shape: Shape = shape_HWC
-    for number, layer in enumerate(layers, start=1):
-        try:
-            output = layer.output_shape(shape)
-            rows.append(LayerRow(number, layer, output, layer.n_parameters(shape)))
-        except ShapeProblem as problem:
-            raise SpecError(
-                f"layer {number} ({layer.key}) got {shape_text(shape)}, from images of {shape_text(shape_HWC)}",
-                f"{problem}",
-                "change that layer or one before it, or ingest larger images",
-            ) from problem
-        shape = output
-    if shape != (classes,):
+    try:
+        shapes = shapes_through(layers, shape_HWC)
+    except ShapeProblem as problem:
         raise SpecError(
-            f"layer {len(layers)} ({layers[-1].key}), the last one, gives {shape_text(shape)} an image",
+            f"{', '.join(problem.place)} got {shape_text(problem.got or ())}, from images of {shape_text(shape_HWC)}",
+            str(problem),
+            "change that layer or one before it, or ingest larger images",
+        ) from problem
+    if shapes[-1] != (classes,):
+        raise SpecError(
+            f"layer {len(layers)} ({layers[-1].key}), the last one, gives {shape_text(shapes[-1])} an image",
             f"{classes}: one number for each class",
             "end with `dense: {units: $classes, activation: softmax}`",
         )
-    return rows
+    return _rows(layers, shapes)
+
+
+def _rows(layers: Sequence[Layer], shapes: Sequence[Shape], prefix: str = "") -> list[LayerRow]:
+    return [_row(f"{prefix}{index + 1}", layer, shapes[index], shapes[index + 1]) for index, layer in enumerate(layers)]
+
+
+def _row(number: str, layer: Layer, shape: Shape, output: Shape) -> LayerRow:
+    inner: list[LayerRow] = []
+    if isinstance(layer, Residual):
+        inner = _rows(layer.layers, shapes_through(layer.layers, shape), f"{number}.")
+        projection = layer.projection(shape)
+        if projection is not None:
+            inner.append(_row(f"{number}.shortcut", projection, shape, output))
+    return LayerRow(number, layer, output, layer.n_parameters(shape), layer.n_non_trainable(shape), tuple(inner))

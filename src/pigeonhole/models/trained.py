@@ -14,10 +14,13 @@ import numpy.typing as npt
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.models.spec import ModelSpec
 
-Images = npt.NDArray[np.uint8]
+# uint8 wherever images come from a dataset. What scikit-learn's users bring may be float32: on the same scale, around
+# 128, but neither whole numbers nor within 0 to 255.
+Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 PREDICTION_BATCH = 500
+PIXEL_TYPES = ("uint8", "float32")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class TrainingData:
     """The images a model may see: the training split, and the validation split that chooses the best epoch.
 
     Attributes:
-        train_images_NHWC: uint8, in memory or memory-mapped; N of 1 or more, C of 1 or 3.
+        train_images_NHWC: uint8, or float32 on that scale, in memory or memory-mapped; N of 1 or more, C of 1 or 3.
         train_labels_N: class numbers from 0.
         validation_images_NHWC: `None` where no validation split was made; then the last epoch counts as the best.
         validation_labels_N: their classes, or `None`.
@@ -77,7 +80,7 @@ class TrainingData:
 
 def _part_problems(part: str, images_NHWC: Images, labels_N: Labels, classes: int) -> list[str]:
     problems = []
-    if images_NHWC.ndim != 4 or images_NHWC.dtype != np.uint8 or images_NHWC.shape[-1] not in {1, 3}:
+    if images_NHWC.ndim != 4 or images_NHWC.dtype.name not in PIXEL_TYPES or images_NHWC.shape[-1] not in {1, 3}:
         problems.append(f"{part} images of type {images_NHWC.dtype} and shape {images_NHWC.shape}")
     if labels_N.shape != images_NHWC.shape[:1]:
         problems.append(f"{len(images_NHWC)} {part} images and {labels_N.shape} labels")
@@ -143,15 +146,15 @@ class Trained(Protocol):
         """
 
 
-def check_images(images_NHWC: Images, shape_HWC: tuple[int, int, int]) -> None:
-    """Refuses images that a model of `shape_HWC` cannot take.
+def check_images(images_NHWC: Images, shape_HWC: tuple[int, int, int], pixel_type: str = "uint8") -> None:
+    """Refuses images that a model of `shape_HWC`, trained on `pixel_type`, cannot take.
 
     Raises:
         DataError: another type or shape.
     """
-    if images_NHWC.dtype != np.uint8 or images_NHWC.shape[1:] != shape_HWC:
+    if images_NHWC.dtype != pixel_type or images_NHWC.shape[1:] != shape_HWC:
         raise DataError(
             f"images of type {images_NHWC.dtype} and shape {images_NHWC.shape}",
-            f"uint8 of shape (N, {', '.join(map(str, shape_HWC))})",
+            f"{pixel_type} of shape (N, {', '.join(map(str, shape_HWC))})",
             "pass raw pixel values 0 to 255, images first, channels last",
         )

@@ -28,12 +28,12 @@ def require_torch() -> None:
     """
     if "torch" in sys.modules:
         return
-    with _short_waits():
+    with short_waits():
         require("torch", extra="train")
 
 
 @contextlib.contextmanager
-def _short_waits() -> Iterator[None]:
+def short_waits() -> Iterator[None]:
     """Sets the environment for the moment in which the OpenMP library reads it, and no longer."""
     if any(name in os.environ for name in _CHOSEN_BY_USER):
         yield

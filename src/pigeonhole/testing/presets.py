@@ -20,7 +20,7 @@ from pigeonhole.core.errors import DataError
 from pigeonhole.models.resolving import preset_of
 
 # Enough to run every line of a training, not to learn; a preset without a parameter of the name ignores it.
-QUICK: Mapping[str, Any] = {"epochs": 1, "min_steps": 2, "batch_size": 16, "max_iter": 20}
+QUICK: Mapping[str, Any] = {"epochs": 1, "min_steps": 2, "batch_size": 16, "max_iter": 20, "n_estimators": 5}
 ROW_TOLERANCE = 1e-5
 
 

@@ -9,6 +9,7 @@ waits (its first epoch took four times as long), and scikit-learn looks into hal
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -113,6 +114,8 @@ def main(root: str, run_id: str) -> None:
     for _ in sys.stdin:
         session.sync()
     session.sync()
+    # Somebody waits for the end of this process, and a last search through all of MLflow's objects takes its time.
+    gc.freeze()
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def export_run(run: tracking.Run, source: data.Dataset, trained: models.Trained 
         },
     )
     latency_ms = made.lineage["performance"]["us_per_image_batch_1"] / 1000
-    run.add_metrics({"bundle_size_bytes": made.size_bytes, "verified_images": len(rows), "latency_ms": latency_ms})
+    verified = made.lineage["verification"]["images"]
+    run.add_metrics({"bundle_size_bytes": made.size_bytes, "verified_images": verified, "latency_ms": latency_ms})
     return made
 
 

@@ -13,13 +13,33 @@ MNIST_SHAPE = (28, 28, 1)
 
 @dataclass(frozen=True)
 class PresetLayer:
-    """One layer of a network for images of one shape; `settings` are those that differ from Keras' defaults."""
+    """One layer of a network for images of one shape.
 
-    number: int
+    Attributes:
+        number: from 1; `4.1` inside the block that is layer 4.
+        layer: its name in a spec.
+        settings: those that differ from Keras' defaults.
+        output_shape: height, width and channels, or units.
+        parameters: trained numbers.
+        non_trainable: numbers that it keeps besides those, such as running statistics.
+        layers: those of a block, whose numbers are contained in its own.
+    """
+
+    number: str
     layer: str
     settings: dict[str, Any]
     output_shape: tuple[int, ...]
     parameters: int
+    non_trainable: int
+    layers: tuple[PresetLayer, ...] = ()
+
+    @classmethod
+    def of(cls, row: models.LayerRow) -> PresetLayer:
+        """A row of a network's table."""
+        settings = row.layer.model_dump(mode="json", exclude_defaults=True, exclude={"layers"})
+        inner = tuple(map(cls.of, row.inner))
+        shape = tuple(row.output_shape)
+        return cls(row.number, row.layer.key, settings, shape, row.n_parameters, row.n_non_trainable, inner)
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,7 @@ class PresetSummary:
         knobs: what can be set: name, default, meaning, low, high, choices.
         layers: a network's layers, for `shape` and `classes`; empty for an estimator.
         parameters: trained numbers of a network; `None` for an estimator, where the data decides.
+        non_trainable: a network's other numbers.
     """
 
     key: str
@@ -42,6 +63,7 @@ class PresetSummary:
     classes: int
     layers: tuple[PresetLayer, ...]
     parameters: int | None
+    non_trainable: int | None
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as JSON-ready values."""
@@ -75,16 +97,8 @@ def preset(
     recipe = models.preset_of(key)
     spec = models.resolve(key, settings or {})
     rows = models.summarize(spec, shape, classes) if spec.kind == "network" else []
-    layers = tuple(
-        PresetLayer(
-            row.number,
-            row.layer.key,
-            row.layer.model_dump(mode="json", exclude_defaults=True),
-            tuple(row.output_shape),
-            row.n_parameters,
-        )
-        for row in rows
-    )
+    layers = tuple(map(PresetLayer.of, rows))
     knobs = tuple(parameter.model_dump(mode="json") for parameter in recipe.parameters)
     count = sum(layer.parameters for layer in layers) if layers else None
-    return PresetSummary(recipe.key, spec.kind, recipe.summary, knobs, shape, classes, layers, count)
+    others = sum(layer.non_trainable for layer in layers) if layers else None
+    return PresetSummary(recipe.key, spec.kind, recipe.summary, knobs, shape, classes, layers, count, others)

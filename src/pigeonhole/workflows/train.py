@@ -67,7 +67,7 @@ def train(
     with _Recorder(space, run, view) as recorder, run:
         trained = models.fit(
             spec,
-            _training_data(source, spec.kind),
+            training_data(source, spec.kind),
             seed=seed,
             folder=run.training,
             observer=recorder,
@@ -96,7 +96,8 @@ def _start(space: Workspace, resume_from: str | None) -> tuple[str | None, Path 
     return f"{run.id}{colon}{epoch}", models.checkpoint_path(run.training, int(epoch) if epoch else None)
 
 
-def _training_data(source: data.Dataset, kind: str) -> models.TrainingData:
+def training_data(source: data.Dataset, kind: str) -> models.TrainingData:
+    """The splits of a dataset that a model of that kind (`network`, `estimator`) may see."""
     train, validation = source.train, source.validation
 
     def images(part: data.Part) -> Any:
@@ -122,8 +123,8 @@ def _keep_probabilities(run: tracking.Run, source: data.Dataset, trained: models
 
 
 def _metrics(trained: models.Trained) -> dict[str, Any]:
-    best = trained.facts.get("best_epoch")
-    chosen = next((record for record in trained.history if record["epoch"] == best), trained.history[-1])
+    kept_epoch = trained.facts.get("kept_epoch", trained.facts.get("best_epoch"))
+    chosen = next((record for record in trained.history if record["epoch"] == kept_epoch), trained.history[-1])
     kept = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     figures = {name: chosen[name] for name in kept if chosen.get(name) is not None}
     names = ("seconds", "images_per_s", "peak_memory_bytes", "best_epoch")
@@ -137,6 +138,7 @@ class _Recorder:
     def __init__(self, space: Workspace, run: tracking.Run, view: TrainingView | None) -> None:
         self._space, self._run, self._view = space, run, view
         self._mirror: tracking.Mirror | None = None
+        self._untracked: dict[str, str] = {}
 
     def on_start(self, facts: dict[str, Any]) -> None:
         shown = {name: value for name, value in facts.items() if name != "history"}
@@ -145,12 +147,8 @@ class _Recorder:
             if record["epoch"] not in known:
                 self._run.append_epoch(record)
         self._run.update(training=shown)
-        try:
-            self._mirror = tracking.Mirror(self._space, self._run)
-        except MissingDependencyError as error:
-            shown = {**shown, "tracking": f"run folder only ({error.remedy})"}
         if self._view:
-            self._view.on_start(shown)
+            self._view.on_start({**shown, **self._untracked})
 
     def on_epoch(self, record: dict[str, Any]) -> None:
         self._run.append_epoch(record)
@@ -173,6 +171,11 @@ class _Recorder:
             self._mirror = None
 
     def __enter__(self) -> Self:
+        # Begun before torch is imported: MLflow needs two seconds of a core, and only now there is an idle one.
+        try:
+            self._mirror = tracking.Mirror(self._space, self._run)
+        except MissingDependencyError as error:
+            self._untracked = {"tracking": f"run folder only ({error.remedy})"}
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Classical estimators on flat pixels, by scikit-learn. Writes no files: an estimator lives on in its bundle."""
+"""Classical estimators on flat pixels, a file for each family. Writes no files: an estimator lives on in its bundle."""
 
 from __future__ import annotations
 

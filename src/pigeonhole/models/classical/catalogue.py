@@ -1,41 +1,21 @@
-"""The estimators by name: which settings they take and how they are made. Imports scikit-learn only to make one."""
+"""The estimators by name, gathered from their families, and which settings they take. Imports no library of theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from pigeonhole.core.optional import require
 from pigeonhole.core.spec import suggestion
+from pigeonhole.models.classical.boosting import BOOSTING
+from pigeonhole.models.classical.linear import LINEAR
+from pigeonhole.models.classical.neighbours import NEIGHBOURS
+from pigeonhole.models.classical.recipe import Recipe
+from pigeonhole.models.classical.svm import SUPPORT_VECTOR
+from pigeonhole.models.classical.trees import TREES
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """One estimator.
-
-    Attributes:
-        settings: the names it takes, as in scikit-learn.
-        make: (settings, seed) → an estimator with `fit(X, y)` and `predict_proba(X)` on pixels scaled to 0–1.
-        n_parameters: numbers in a fitted one.
-    """
-
-    settings: tuple[str, ...]
-    make: Callable[[Mapping[str, Any], int], Any]
-    n_parameters: Callable[[Any], int]
-
-
-def _logistic_regression(settings: Mapping[str, Any], seed: int) -> Any:
-    linear_model = require("sklearn.linear_model", extra="train")
-    return linear_model.LogisticRegression(**settings, random_state=seed % 2**32)
-
-
-# A new estimator needs one entry here and a preset file.
-ESTIMATORS: Mapping[str, Recipe] = {
-    "logistic-regression": Recipe(
-        ("C", "max_iter", "tol"), _logistic_regression, lambda fitted: fitted.coef_.size + fitted.intercept_.size
-    ),
-}
+# A new estimator needs an entry in its family, a preset file, and a converter in `export/estimator.py`.
+ESTIMATORS: Mapping[str, Recipe] = {**LINEAR, **SUPPORT_VECTOR, **TREES, **BOOSTING, **NEIGHBOURS}
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 def check_estimator(settings: Mapping[str, Any]) -> list[str]:
@@ -44,8 +24,14 @@ def check_estimator(settings: Mapping[str, Any]) -> list[str]:
     recipe = ESTIMATORS.get(str(name))
     if recipe is None:
         return [f"estimator.name: unknown {name!r}{suggestion(str(name), list(ESTIMATORS))}"]
-    return [
-        f"estimator.{key}: unknown setting of {name}{suggestion(key, recipe.settings)}"
+    known = [*recipe.settings, "class_weight"]
+    problems = [
+        f"estimator.{key}: unknown setting of {name}{suggestion(key, known)}"
         for key in settings
-        if key not in {"name", *recipe.settings}
+        if key not in {"name", *known}
     ]
+    if settings.get("class_weight", "none") not in CLASS_WEIGHTS:
+        problems.append(
+            f"estimator.class_weight: received {settings['class_weight']!r}; {' or '.join(CLASS_WEIGHTS)} is accepted"
+        )
+    return problems

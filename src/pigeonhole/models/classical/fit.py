@@ -1,10 +1,11 @@
 """Fits a classical estimator on flat pixels and answers with its probabilities.
 
-Axes: N images, H height, W width, C channels, D = H·W·C pixels, K classes.
+Axes: N images, H height, W width, C channels, P = H·W·C pixels, K classes, A classes that have a training image.
 """
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import time
@@ -15,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from pigeonhole.core.errors import DataError
-from pigeonhole.core.optional import require
 from pigeonhole.core.seeds import derive
 from pigeonhole.models.classical.catalogue import ESTIMATORS
+from pigeonhole.models.classical.recipe import Recipe
+from pigeonhole.models.classical.threads import threads
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import PREDICTION_BATCH, Floats, Images, Labels, Observer, TrainingData, check_images
 
@@ -27,10 +29,10 @@ _SMALLEST = 1e-15
 
 @dataclass
 class TrainedEstimator:
-    """A fitted scikit-learn estimator; see `models.Trained`.
+    """A fitted estimator; see `models.Trained`.
 
     Attributes:
-        estimator: it takes pixels scaled to 0–1 as float32 (N, D).
+        estimator: it takes pixels as float32 (N, P), divided by its recipe's divisor.
         classes_present: the class number of each of its columns; classes without a training image have none.
         spec: what it was made from.
         class_names: class k's name.
@@ -55,7 +57,12 @@ class TrainedEstimator:
     @property
     def n_parameters(self) -> int:
         """Fitted numbers in it."""
-        return ESTIMATORS[self.spec.estimator["name"]].n_parameters(self.estimator) if self.spec.estimator else 0
+        return self.recipe.n_parameters(self.estimator)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the catalogue knows of its estimator."""
+        return ESTIMATORS[(self.spec.estimator or {})["name"]]
 
     def probabilities(self, images_NHWC: Images, batch_size: int = PREDICTION_BATCH) -> Floats:
         """Probabilities (N, K).
@@ -63,17 +70,26 @@ class TrainedEstimator:
         Raises:
             DataError: images of another type or shape.
         """
-        check_images(images_NHWC, self.shape_HWC)
+        check_images(images_NHWC, self.shape_HWC, self.facts["pixel_type"])
         probs_NK = np.zeros((len(images_NHWC), len(self.class_names)), np.float32)
         for start in range(0, len(images_NHWC), batch_size):
             rows = slice(start, start + batch_size)
-            probs_NK[rows, list(self.classes_present)] = self.estimator.predict_proba(flat_pixels(images_NHWC[rows]))
+            pixels_NP = flat_pixels(images_NHWC[rows], self.recipe.divisor)
+            probs_NK[rows, list(self.classes_present)] = self.estimator.predict_proba(pixels_NP)
         return probs_NK
 
 
-def flat_pixels(images_NHWC: Images) -> Floats:
-    """Pixels scaled to 0–1, float32 (N, D)."""
-    return images_NHWC.reshape(len(images_NHWC), -1).astype(np.float32) / np.float32(255)
+def flat_pixels(images_NHWC: Images, divisor: int) -> Floats:
+    """Pixel values divided by `divisor`, float32 (N, P)."""
+    pixels_NP = images_NHWC.reshape(len(images_NHWC), math.prod(images_NHWC.shape[1:])).astype(np.float32)
+    pixels_NP /= np.float32(divisor)
+    return pixels_NP
+
+
+def balanced_weights(labels_N: Labels) -> Floats:
+    """A weight for each image, by which every class that is present weighs the same; their mean is 1."""
+    counts_K = np.bincount(labels_N)
+    return (len(labels_N) / (np.count_nonzero(counts_K) * counts_K[labels_N])).astype(np.float32)
 
 
 def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: Observer) -> TrainedEstimator:
@@ -84,7 +100,8 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
     """
     settings = dict(spec.estimator or {})
     recipe = ESTIMATORS[settings.pop("name")]
-    present = np.unique(data.train_labels_N)
+    balanced = settings.pop("class_weight", "none") == "balanced"
+    present, columns_N = np.unique(data.train_labels_N, return_inverse=True)
     if len(present) < 2:
         raise DataError(
             "training images of one class only", "training images of two or more classes", "add images of others"
@@ -93,7 +110,8 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
     facts = _facts(data)
     observer.on_start({**facts, "history": []})
     start = time.perf_counter()
-    converged = _fit(estimator, flat_pixels(data.train_images_NHWC), data.train_labels_N)
+    weights_N = balanced_weights(columns_N) if balanced else None
+    converged = _fit(estimator, flat_pixels(data.train_images_NHWC, recipe.divisor), columns_N, weights_N)
     trained_s = time.perf_counter() - start
     trained = TrainedEstimator(estimator, tuple(map(int, present)), spec, data.class_names, data.shape_HWC, facts, [])
     record = _record(trained, data, trained_s)
@@ -102,6 +120,7 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
         "n_parameters": trained.n_parameters,
         "epochs_run": 1,
         "best_epoch": 1,
+        "kept_epoch": 1,
         "stopped_early": False,
         "converged": converged,
         "seconds": record["seconds"],
@@ -112,13 +131,13 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
     return trained
 
 
-def _fit(estimator: Any, pixels_ND: Floats, labels_N: Labels) -> bool:
+def _fit(estimator: Any, pixels_NP: Floats, columns_N: Labels, weights_N: Floats | None) -> bool:
     """Fits, and says whether the solver converged; a warning on the terminal would say it to nobody."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        estimator.fit(pixels_ND, labels_N)
+        estimator.fit(pixels_NP, columns_N, sample_weight=weights_N)
     return not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
 
 
@@ -126,16 +145,12 @@ def _facts(data: TrainingData) -> dict[str, Any]:
     return {
         "device": "cpu",
         "dtype": "fp32",
-        "threads": _blas_threads(),
+        "threads": threads(),
+        "pixel_type": data.train_images_NHWC.dtype.name,
         "train_images": len(data.train_labels_N),
         "validation_images": len(data.validation[1]) if data.validation else 0,
         "epochs": 1,
     }
-
-
-def _blas_threads() -> int:
-    pools = require("threadpoolctl", extra="train").threadpool_info()
-    return max((pool["num_threads"] for pool in pools), default=1)
 
 
 def _record(trained: TrainedEstimator, data: TrainingData, trained_s: float) -> dict[str, Any]:

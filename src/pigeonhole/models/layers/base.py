@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 from pigeonhole.core.spec import Spec
 
 Shape = tuple[int, ...]  # (H, W, C), or (units,) once it is flat
 CLASSES: Literal["$classes"] = "$classes"  # stands for the number of classes until the dataset is known
-Activation = Literal["linear", "relu", "leaky_relu", "elu", "gelu", "sigmoid", "tanh", "softmax"]
+Activation = Literal[
+    "linear", "relu", "leaky_relu", "elu", "gelu", "silu", "swish", "sigmoid", "tanh", "softmax", "threshold"
+]
 Initializer = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "zeros", "ones"]
 Padding = Literal["valid", "same"]
 
 
 class ShapeProblem(Exception):  # noqa: N818 - caught and told as a SpecError that names the layer
-    """A layer cannot take the shape it got; the text says what it needs."""
+    """A layer cannot take the shape it got; the text says what it needs.
+
+    Args:
+        needed: what would fit.
+        got: the shape that came; `None` until `shapes_through` adds it.
+        place: the names of the layer and of those that it lies in, outermost first.
+    """
+
+    def __init__(self, needed: str, got: Shape | None = None, place: tuple[str, ...] = ()) -> None:
+        super().__init__(needed)
+        self.got = got
+        self.place = place
 
 
 class Layer(Spec):
@@ -39,6 +53,32 @@ class Layer(Spec):
     def n_parameters(self, shape: Shape) -> int:  # noqa: ARG002 - most layers have none, whatever their input
         """How many numbers training changes in it, for an input of `shape`."""
         return 0
+
+    def n_non_trainable(self, shape: Shape) -> int:  # noqa: ARG002
+        """How many numbers it keeps besides those, such as running statistics."""
+        return 0
+
+
+def layer_to_item(layer: Layer) -> Any:
+    """The layer as it would stand in a spec, with every setting written out."""
+    settings = layer.model_dump(mode="json")
+    return {layer.key: settings} if settings else layer.key
+
+
+def shapes_through(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
+    """The shape before each of the layers, and the one after the last.
+
+    Raises:
+        ShapeProblem: a shape does not fit; the layer and what it got are in it.
+    """
+    shapes = [shape]
+    for number, layer in enumerate(layers, start=1):
+        try:
+            shapes.append(layer.output_shape(shapes[-1]))
+        except ShapeProblem as problem:
+            place = (f"layer {number} ({layer.key})", *problem.place)
+            raise ShapeProblem(str(problem), problem.got or shapes[-1], place) from problem
+    return shapes
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:

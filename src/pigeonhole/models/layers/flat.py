@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from pigeonhole.models.layers.base import CLASSES, Activation, Initializer, Layer, Shape, ShapeProblem
+from pigeonhole.models.layers.regularizer import Regularizer
 
 
 class Dense(Layer):
@@ -20,6 +21,7 @@ class Dense(Layer):
     use_bias: bool = True
     kernel_initializer: Initializer = "glorot_uniform"
     bias_initializer: Initializer = "zeros"
+    kernel_regularizer: Regularizer | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
         """(units,)."""

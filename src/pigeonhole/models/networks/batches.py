@@ -116,7 +116,8 @@ class Loader:
     def take(self, rows: npt.NDArray[np.int64] | slice) -> Tensor:
         """The images of `rows` as (N, C, H, W)."""
         x_NHWC = self._gathered(rows) if self._resident is None else self._resident[self._index(rows)]
-        return x_NHWC.permute(0, 3, 1, 2).to(torch.float32).sub_(self.mean).div_(self.sd)
+        # A copy also of what is float32 already: the next two steps write into it.
+        return x_NHWC.permute(0, 3, 1, 2).to(torch.float32, copy=True).sub_(self.mean).div_(self.sd)
 
     def on_device(self, rows_N: npt.NDArray[np.int64]) -> Tensor:
         """Row numbers on the device, without waiting for it."""
@@ -145,8 +146,9 @@ def _leaves_room(images_NHWC: Images) -> bool:
 
 
 def _put_on_device(images_NHWC: Images) -> Tensor:
-    """All images as uint8 (N, H, W, C) on the device, moved in pieces: a memory map is never whole in memory."""
-    resident = torch.empty(images_NHWC.shape, dtype=torch.uint8, device="cuda")
+    """All images (N, H, W, C) on the device as they are, moved in pieces: a memory map is never whole in memory."""
+    own_type = torch.uint8 if images_NHWC.dtype == np.uint8 else torch.float32
+    resident = torch.empty(images_NHWC.shape, dtype=own_type, device="cuda")
     for start in range(0, len(images_NHWC), _SAMPLE):
         piece = np.array(images_NHWC[start : start + _SAMPLE])
         resident[start : start + len(piece)].copy_(torch.from_numpy(piece))

@@ -83,9 +83,9 @@ def _epoch(trainer: Trainer, judge: Judge, calls: Callback) -> dict[str, Any]:
 def _finish(
     session: Session, data: TrainingData, network: Network, facts: dict[str, Any], history: list[dict[str, Any]]
 ) -> TrainedNetwork:
-    """The network with the weights of its best epoch, saved."""
-    best = read_tensors(checkpoint_path(session.folder, facts["best_epoch"])).groups
-    copy_weights(network.state_dict(), {**best["network"], **best.get("average", {})})
+    """The network with the weights of the epoch to keep, saved."""
+    kept = read_tensors(checkpoint_path(session.folder, facts["kept_epoch"])).groups
+    copy_weights(network.state_dict(), {**kept["network"], **kept.get("average", {})})
     trained = TrainedNetwork(
         network.cpu().eval(),
         session.normalizer,

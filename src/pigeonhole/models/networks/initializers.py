@@ -14,7 +14,23 @@ from torch import Tensor, nn
 _CUT_NORMAL_SD = 0.87962566103423978  # standard deviation of a unit normal cut off at ±2
 
 
-def _fans(weight: Tensor) -> tuple[int, int]:
+Fans = tuple[int, int]  # inputs that an output sums over, outputs that an input goes into
+
+
+def initialize(weight: Tensor, how: str, fans: Fans | None = None) -> None:
+    """Fills a weight.
+
+    Args:
+        weight: (outputs, inputs) with the window behind them, or a bias.
+        how: Keras' name.
+        fans: `None` takes them from the weight's shape.
+    """
+    INITIALIZERS[how](weight, fans or _fans(weight))
+
+
+def _fans(weight: Tensor) -> Fans:
+    if weight.ndim == 1:
+        return weight.shape[0], weight.shape[0]
     window = math.prod(weight.shape[2:])
     return weight.shape[1] * window, weight.shape[0] * window
 
@@ -29,11 +45,11 @@ def _cut_normal(weight: Tensor, variance: float) -> None:
     nn.init.trunc_normal_(weight, 0.0, sd, -2 * sd, 2 * sd)
 
 
-INITIALIZERS: Mapping[str, Callable[[Tensor], object]] = {
-    "glorot_uniform": lambda weight: _uniform(weight, 2 / sum(_fans(weight))),
-    "glorot_normal": lambda weight: _cut_normal(weight, 2 / sum(_fans(weight))),
-    "he_uniform": lambda weight: _uniform(weight, 2 / _fans(weight)[0]),
-    "he_normal": lambda weight: _cut_normal(weight, 2 / _fans(weight)[0]),
-    "zeros": nn.init.zeros_,
-    "ones": nn.init.ones_,
+INITIALIZERS: Mapping[str, Callable[[Tensor, Fans], object]] = {
+    "glorot_uniform": lambda weight, fans: _uniform(weight, 2 / sum(fans)),
+    "glorot_normal": lambda weight, fans: _cut_normal(weight, 2 / sum(fans)),
+    "he_uniform": lambda weight, fans: _uniform(weight, 2 / fans[0]),
+    "he_normal": lambda weight, fans: _cut_normal(weight, 2 / fans[0]),
+    "zeros": lambda weight, _fans: nn.init.zeros_(weight),
+    "ones": lambda weight, _fans: nn.init.ones_(weight),
 }

@@ -19,6 +19,7 @@ from pigeonhole.models.networks.augmentation import augment, mix
 from pigeonhole.models.networks.averaging import Average
 from pigeonhole.models.networks.batches import Loader, Plan
 from pigeonhole.models.networks.hardware import Hardware
+from pigeonhole.models.networks.lean import take_step
 from pigeonhole.models.networks.network import Network
 from pigeonhole.models.networks.objective import Objective, Targets
 from pigeonhole.models.networks.optimizers import set_learning_rate
@@ -78,7 +79,7 @@ class Trainer:
         self.state.tally.add(StepResult(step, len(rows_N), rate, loss, hits, self._clip()))
         if self.hardware.looks_each_step:
             self.look()
-        self.optimizer.step()
+        take_step(self.optimizer)
         self.average.update(step)
 
     def _batch(self, rows_N: npt.NDArray[np.int64]) -> tuple[Tensor, Targets]:
@@ -88,7 +89,7 @@ class Trainer:
 
     def _accumulate(self, x_NCHW: Tensor, targets: Targets, at_once: int) -> tuple[Tensor, Tensor]:
         """Gradients of the batch, from parts of at most `at_once` images; its mean loss, and how many were right."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad()  # the optimizer's own imports torch's compiler; see `lean`
         losses, hits = [], []
         for part_NCHW, part in zip(torch.split(x_NCHW, at_once), targets.split(at_once), strict=True):
             share = len(part_NCHW) / len(x_NCHW)

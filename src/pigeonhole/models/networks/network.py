@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from pigeonhole.models.layers import Layer, parse_layers
 from pigeonhole.models.layers.anywhere import Activation
 from pigeonhole.models.layers.flat import Dense
-from pigeonhole.models.networks.modules import build_module
+from pigeonhole.models.networks.modules import build_modules
+from pigeonhole.models.networks.penalties import penalty, regularized_in
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.summary import check_shapes, with_classes
 
@@ -39,15 +40,13 @@ class Network(nn.Module):
         layers = _without_last_softmax(layers)
         rows = check_shapes(layers, shape_HWC, classes)
         inputs = [shape_HWC, *(row.output_shape for row in rows)]
-        modules = [
-            (f"{row.number:02d}_{row.layer.key}", build_module(row.layer, shape))
-            for row, shape in zip(rows, inputs, strict=False)
-        ]
+        modules = build_modules(layers, inputs)
         head = max((i for i, row in enumerate(rows) if isinstance(row.layer, Dense)), default=len(rows))
         self.features = nn.Sequential(OrderedDict(modules[:head]))
         self.head = nn.Sequential(OrderedDict(modules[head:]))
         self.has_embedding = any(row.n_parameters for row in rows[:head])
         self.embedding_size = inputs[head][0] if self.has_embedding else 0
+        self._regularized = regularized_in(self)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """Logits (N, K)."""
@@ -55,8 +54,8 @@ class Network(nn.Module):
         return logits_NK
 
     def penalty(self) -> Tensor | None:
-        """What regularisers add to the training loss; `None` where there are none."""
-        return None
+        """What the kernels' L1 and L2 regularisers add to the training loss; `None` where no layer has one."""
+        return penalty(self._regularized)
 
     @property
     def n_parameters(self) -> int:

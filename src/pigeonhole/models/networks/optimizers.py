@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from pigeonhole.models.networks.hardware import Precision
+from pigeonhole.models.networks.lean import without_compiler
 from pigeonhole.models.networks.muon import Muon, hidden_kernels
 from pigeonhole.models.networks.rmsprop import RMSprop
 from pigeonhole.models.settings import Optimizer
 
 
+@without_compiler()
 def make_optimizer(how: Optimizer, network: nn.Module, precision: Precision = "fp32") -> torch.optim.Optimizer:
     """The optimizer of a network, with weight decay on kernels only.
 

@@ -33,6 +33,7 @@ def start_facts(data: TrainingData, trainer: Trainer) -> dict[str, Any]:
         "memory_format": "channels-last",
         "images_in": _place(data, trainer),
         "n_parameters": trainer.network.n_parameters,
+        "pixel_type": data.train_images_NHWC.dtype.name,
         "train_images": len(data.train_labels_N),
         "validation_images": len(data.validation[1]) if data.validation else 0,
         "epochs": trainer.training.epochs,
@@ -99,6 +100,7 @@ def end_facts(history: Records, stopping: Stopping, epochs: int) -> dict[str, An
     return {
         "epochs_run": len(own),
         "best_epoch": stopping.best_epoch,
+        "kept_epoch": stopping.kept_epoch,
         "stopped_early": len(history) < epochs,
         "accumulation": max(record.get("accumulation", 1) for record in own),
         "seconds": sum(record["seconds"] for record in own),

@@ -52,6 +52,11 @@ class Stopping(Callback):
         return better
 
     @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights the model is to have."""
+        return self.best_epoch if self._how.restore_best_weights else self._last_epoch
+
+    @property
     def is_due(self) -> bool:
         """Whether no epoch of the last `patience` was the best."""
         return 0 < self._how.patience <= self._last_epoch - self.best_epoch

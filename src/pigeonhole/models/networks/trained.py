@@ -77,7 +77,7 @@ class TrainedNetwork:
         Raises:
             DataError: images of another type or shape.
         """
-        check_images(images_NHWC, self.shape_HWC)
+        check_images(images_NHWC, self.shape_HWC, self.facts.get("pixel_type", "uint8"))
         probs_NK = np.empty((len(images_NHWC), len(self.class_names)), np.float32)
         self.network.eval()
         start, how = 0, self.views

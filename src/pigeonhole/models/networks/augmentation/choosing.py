@@ -98,7 +98,9 @@ def sidedness(grey_NHW: Floats, labels_N: Labels) -> float:
         labels_N: classes; those with one image tell nothing.
     """
     centred_NHW = grey_NHW - grey_NHW.mean(axis=(1, 2), keepdims=True)
-    down_NHW, right_NHW = np.gradient(centred_NHW, axis=(1, 2))
+    framed_NHW = np.pad(centred_NHW, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    down_NHW = framed_NHW[:, 2:, 1:-1] - framed_NHW[:, :-2, 1:-1]
+    right_NHW = framed_NHW[:, 1:-1, 2:] - framed_NHW[:, 1:-1, :-2]
     contrast_N = centred_NHW.std(axis=(1, 2))
     steepness_N = (down_NHW**2 + right_NHW**2).mean(axis=(1, 2))
     maps = (

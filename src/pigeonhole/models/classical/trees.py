@@ -1,0 +1,75 @@
+"""Forests of independent trees, by scikit-learn, with leaves rounded so that their sums are exact.
+
+Axes: N images, P pixels, A classes present; docs/adr/0012 says why leaves are rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from pigeonhole.core.optional import require
+from pigeonhole.models.classical.recipe import Recipe, random_state
+from pigeonhole.models.classical.threads import threads
+from pigeonhole.models.trained import Floats, Labels
+
+# A leaf's shares of the classes are whole numbers of 1/4,096. 4,096 trees of them sum to 2^24, so that fp32 holds
+# every sum exactly in whatever order threads add, and a tie between two classes is one everywhere.
+LEVELS = 4096
+
+
+class Forest:
+    """A scikit-learn forest that answers the same to the last bit whatever the threads.
+
+    Args:
+        forest: not fitted yet.
+    """
+
+    def __init__(self, forest: Any) -> None:
+        self.forest = forest
+
+    def fit(self, pixels_NP: Floats, labels_N: Labels, sample_weight: Floats | None = None) -> Self:
+        """Grows the trees; pixels are whole numbers."""
+        self.forest.fit(pixels_NP, labels_N, sample_weight)
+        # Its threads would add the trees' answers up in the order in which they get ready.
+        self.forest.set_params(n_jobs=1)
+        for tree in self.trees:
+            tree.value[...] = np.rint(tree.value * LEVELS)
+        return self
+
+    @property
+    def trees(self) -> list[Any]:
+        """Each tree's arrays: `feature`, `threshold`, `children_left`, `children_right`, `value` (in 1/4,096)."""
+        return [grown.tree_ for grown in self.forest.estimators_]
+
+    def predict_proba(self, pixels_NP: Floats) -> Floats:
+        """(N, A)."""
+        sums_NA = self.forest.predict_proba(pixels_NP)
+        shares_NA: Floats = sums_NA / sums_NA.sum(axis=1, keepdims=True)
+        return shares_NA
+
+    @property
+    def n_parameters(self) -> int:
+        """Nodes: each a pixel and its threshold, or a leaf."""
+        return sum(tree.node_count for tree in self.trees)
+
+
+def _forest(kind: str, settings: Mapping[str, Any], seed: int) -> Forest:
+    ensemble = require("sklearn.ensemble", extra="train")
+    return Forest(getattr(ensemble, kind)(**settings, n_jobs=threads(), random_state=random_state(seed)))
+
+
+def _recipe(kind: str) -> Recipe:
+    return Recipe(
+        ("n_estimators", "max_features", "min_samples_leaf"),
+        lambda settings, seed: _forest(kind, settings, seed),
+        lambda fitted: fitted.n_parameters,
+    )
+
+
+TREES: Mapping[str, Recipe] = {
+    "random-forest": _recipe("RandomForestClassifier"),
+    "extra-trees": _recipe("ExtraTreesClassifier"),
+}

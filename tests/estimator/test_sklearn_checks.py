@@ -1,0 +1,86 @@
+"""scikit-learn's own checks of an estimator."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from pigeonhole import ImageClassifier
+
+NO_IMAGE = "its rows have 2, 3, 5 or 10 numbers, which are no square images"
+NEEDS_AN_IMAGE = (
+    "check_classifier_data_not_an_array",
+    "check_classifiers_classes",
+    "check_classifiers_train",
+    "check_dict_unchanged",
+    "check_dont_overwrite_parameters",
+    "check_dtype_object",
+    "check_estimators_dtypes",
+    "check_estimators_fit_returns_self",
+    "check_estimators_nan_inf",
+    "check_estimators_overwrite_params",
+    "check_estimators_pickle",
+    "check_f_contiguous_array_estimator",
+    "check_fit2d_predict1d",
+    "check_fit_check_is_fitted",
+    "check_fit_idempotent",
+    "check_fit_score_takes_y",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_n_features_in",
+    "check_pipeline_consistency",
+    "check_readonly_memmap_input",
+    "check_supervised_y_2d",
+)
+# Enough to pass the one check that wants a score; the defaults pass too and take longer.
+QUICK = {"hidden": 16, "min_steps": 6, "learning_rate": 0.01, "augment": "none"}
+
+
+@parametrize_with_checks([ImageClassifier("mlp-128"), ImageClassifier("logistic-regression")])
+def test_a_model_that_takes_any_table_keeps_scikit_learns_contract_in_full(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([ImageClassifier("cnn-3", image_shape=(1, -1), epochs=1, **QUICK)])
+def test_a_cnn_keeps_it_in_full_with_rows_as_images_of_one_line(estimator, check):
+    check(estimator)
+
+
+def test_a_cnn_keeps_it_wherever_rows_are_square_images():
+    results = check_estimator(
+        ImageClassifier("cnn-3", epochs=1, **QUICK),
+        expected_failed_checks=dict.fromkeys(NEEDS_AN_IMAGE, NO_IMAGE),
+        on_skip=None,
+    )
+    refused = [result for result in results if result["status"] == "xfail"]
+    assert {result["check_name"] for result in refused} == set(NEEDS_AN_IMAGE)
+    assert all("which is no square image" in str(result["exception"]) for result in refused)
+
+
+@pytest.mark.full
+@parametrize_with_checks([ImageClassifier("cnn-3", image_shape=(1, -1)), ImageClassifier("cnn", image_shape=(1, -1))])
+def test_cnns_keep_it_with_their_own_settings(estimator, check):
+    check(estimator)
+
+
+ARRAY_API = """
+from sklearn.utils.estimator_checks import check_array_api_input
+from pigeonhole import ImageClassifier
+check_array_api_input(
+    "ImageClassifier", ImageClassifier("mlp-128"), array_namespace="numpy", expect_only_array_outputs=False
+)
+print("passed")
+"""
+
+
+@pytest.mark.full
+def test_the_check_that_scipy_must_be_told_of_at_its_start():
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", ARRAY_API], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.strip() == "passed", done.stderr
