@@ -18,6 +18,7 @@ from pigeonhole.core.seeds import derive
 from pigeonhole.models.trained import Images
 
 _SAMPLE = 10_000
+_PIECE = 2**20  # values
 _LEAST_SD = 1 / 255  # a dataset of one flat colour has none
 
 
@@ -68,17 +69,12 @@ class Normalizer:
 
     @classmethod
     def of(cls, images_NHWC: Images) -> Normalizer:
-        """From at most 10,000 images, evenly spaced; more would move the third digit.
-
-        Brightness is counted and not summed up: exact, and with little in memory however large the images are.
-        """
-        counts_CB = np.zeros((images_NHWC.shape[3], 256), np.int64)
-        for row in range(0, len(images_NHWC), -(-len(images_NHWC) // _SAMPLE)):
-            for channel, image_HW in enumerate(np.moveaxis(images_NHWC[row], 2, 0)):
-                counts_CB[channel] += np.bincount(image_HW.reshape(-1), minlength=256)
-        levels_B, totals_C = np.arange(256), counts_CB.sum(axis=1)
-        mean_C = counts_CB @ levels_B / totals_C
-        sd_C = np.sqrt((counts_CB * (levels_B - mean_C[:, None]) ** 2).sum(axis=1) / totals_C)
+        """From at most 10,000 images, evenly spaced; more would move the third digit."""
+        totals = [(len(piece_PC), piece_PC.sum(axis=0)) for piece_PC in _pieces(images_NHWC)]
+        pixels = sum(n for n, _ in totals)
+        mean_C = np.sum([total_C for _, total_C in totals], axis=0) / pixels
+        squares_C = np.sum([np.square(piece_PC - mean_C).sum(axis=0) for piece_PC in _pieces(images_NHWC)], axis=0)
+        sd_C = np.sqrt(squares_C / pixels)
         return cls(tuple(map(float, mean_C)), tuple(float(max(sd, 255 * _LEAST_SD)) for sd in sd_C))
 
     def tensors(self, device: str) -> tuple[Tensor, Tensor]:
@@ -87,6 +83,14 @@ class Normalizer:
             torch.tensor(self.mean_C, dtype=torch.float32, device=device).view(1, -1, 1, 1),
             torch.tensor(self.sd_C, dtype=torch.float32, device=device).view(1, -1, 1, 1),
         )
+
+
+def _pieces(images_NHWC: Images) -> Iterator[npt.NDArray[np.float64]]:
+    """The sampled images' pixels (P, C), few at a time: however large the images are, they take up some 8 MB."""
+    every = -(-len(images_NHWC) // _SAMPLE)
+    stride = every * max(1, _PIECE // math.prod(images_NHWC.shape[1:]))
+    for start in range(0, len(images_NHWC), stride):
+        yield images_NHWC[start : start + stride : every].reshape(-1, images_NHWC.shape[3]).astype(np.float64)
 
 
 class Loader:
