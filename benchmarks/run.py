@@ -28,9 +28,11 @@ def main() -> int:
     RESULTS.mkdir(exist_ok=True)
     measurements = {
         "ingest": ["ingest.py"],
-        "accuracy-cnn": ["accuracy.py", "--models", "cnn"],
-        "accuracy-logistic-regression": ["accuracy.py", "--models", "logistic-regression", "--seeds", "1"],
         "train-cnn": ["train_cnn.py", "--peers", options.peers],
+        "train-speed": ["train_speed.py", "--peers", options.peers],
+        "fast": ["fast.py", "--peers", options.peers],
+        "million": ["million.py"],
+        "presets": ["presets.py"],
         "choose-logistic": ["choose_logistic.py"],
         "choose-cnn": ["choose_cnn.py"],
     }
@@ -46,7 +48,7 @@ def measured(name: str, command: list[str]) -> bool:
         script, *arguments = command
         done = subprocess.run([sys.executable, str(HERE / script), *arguments], stdout=subprocess.PIPE, check=False)
         if done.returncode:
-            print(f"{name}: failed with {done.returncode}", file=sys.stderr)
+            print(f"{done.stdout.decode()}\n{name}: failed with {done.returncode}", file=sys.stderr)
             return False
         result.write_bytes(done.stdout)
     print(f"{name}:\n{result.read_text()}", flush=True)

@@ -22,6 +22,7 @@ PUBLIC = [
     "endpoint_logs",
     "evaluate",
     "export_dataset",
+    "find_learning_rate",
     "ingest",
     "lineage",
     "list_datasets",

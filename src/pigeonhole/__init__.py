@@ -25,6 +25,7 @@ _PUBLIC = {
     "endpoint_logs": ("endpoints", "logs"),
     "evaluate": ("evaluate", "evaluate"),
     "export_dataset": ("datasets", "export"),
+    "find_learning_rate": ("learning_rate", "find_learning_rate"),
     "ingest": ("ingest", "ingest"),
     "lineage": ("lineage", "lineage"),
     "list_datasets": ("datasets", "list_datasets"),
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.endpoints import stop as stop
     from pigeonhole.workflows.evaluate import evaluate as evaluate
     from pigeonhole.workflows.ingest import ingest as ingest
+    from pigeonhole.workflows.learning_rate import find_learning_rate as find_learning_rate
     from pigeonhole.workflows.lineage import lineage as lineage
     from pigeonhole.workflows.monitor import monitor as monitor
     from pigeonhole.workflows.pipeline import pipeline as pipeline

@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pigeonhole.models.networks.losses import training_loss
 
 from pigeonhole.models.networks.augmentation import augment, mix
 from pigeonhole.models.networks.augmentation.elastic import fields
+from pigeonhole.models.networks.objective import Objective, Targets
 from pigeonhole.models.settings import AUGMENTATIONS, Augmentation
 
 HERE = "pigeonhole.models.networks.augmentation"
@@ -139,7 +139,9 @@ def test_mixed_images_and_their_loss_are_of_the_same_two():
         targets[i, labels[i - 1]] += 1 - share[i]
     soft = targets * 0.9 + 0.1 / 3
     expected = -(soft * logits.log_softmax(dim=1)).sum(dim=1).mean()
-    assert torch.allclose(training_loss(logits, labels, share, 0.1), expected)
+    minimised, recorded = Objective(0.1).losses(logits, Targets.mixed(labels, share))
+    assert torch.allclose(minimised, expected)
+    assert torch.allclose(recorded, expected)
 
 
 def test_shares_follow_the_beta_distribution():
@@ -156,7 +158,7 @@ def test_without_mixing_the_loss_is_that_of_the_labels():
 
 
 @given(
-    st.sampled_from(sorted(AUGMENTATIONS)[1:]),
+    st.sampled_from([name for name in AUGMENTATIONS if name not in {"auto", "none"}]),
     st.integers(1, 5),
     st.sampled_from([1, 3]),
     st.integers(3, 12),

@@ -132,11 +132,10 @@ def test_the_sample_of_mnist_is_moved_a_little():
 def test_photographs_of_cifar_10_are_photographs():
     from PIL import Image
 
-    (path,) = [
-        path
-        for folder in os.environ["PIGEONHOLE_DATA"].split(os.pathsep)
-        for path in Path(folder).glob("cifar10-6k.zip")
-    ]
+    folders = [Path(folder) for folder in os.environ.get("PIGEONHOLE_DATA", "").split(os.pathsep) if folder]
+    path = next((folder / "cifar10-6k.zip" for folder in folders if (folder / "cifar10-6k.zip").is_file()), None)
+    if path is None:
+        pytest.skip("no cifar10-6k.zip below PIGEONHOLE_DATA")
     images, classes = [], []
     with zipfile.ZipFile(path) as archive:
         names = sorted(name for name in archive.namelist() if "/train/" in name and name.endswith(".jpg"))

@@ -12,6 +12,7 @@ from pigeonhole import models
 from pigeonhole.core.errors import MissingDependencyError, SpecError
 from pigeonhole.models import presets
 from pigeonhole.models.classical.fit import balanced_weights, flat_pixels
+from pigeonhole.models.classical.neighbours import least
 from pigeonhole.testing.presets import fit, sample
 
 ESTIMATORS = [key for key in presets.names() if presets.get(key).kind == "estimator"]
@@ -123,6 +124,12 @@ def test_distances_stay_exact_for_the_farthest_images_there_can_be(tmp_path):
     places, squared = machine.neighbours(flat_pixels(extremes, 1))
     assert np.array_equal(squared, np.sort(whole, axis=1)[:, : machine.k])
     assert np.array_equal(np.take_along_axis(whole, places, axis=1), squared)
+
+
+@pytest.mark.parametrize(("count", "k"), [(1, 1), (63, 5), (64, 1), (1000, 3), (1000, 900), (641, 10), (641, 11)])
+def test_the_least_keys_are_found_in_tiles_as_by_sorting(count, k):
+    keys = np.random.default_rng(count).permutation(7 * count).reshape(7, count).astype(np.float64)
+    assert np.array_equal(least(keys, k), np.sort(keys, axis=1)[:, :k])
 
 
 @pytest.mark.parametrize("key", ["random-forest", "extra-trees"])

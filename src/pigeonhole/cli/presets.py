@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pigeonhole.cli.options import Json, Settings, example
-from pigeonhole.cli.output import print_json, print_table, print_text, suggest
+from pigeonhole.cli.output import print_json, print_table, print_text, say, suggest
 
 presets = typer.Typer(help="Look at the named recipes for models.", no_args_is_help=True)
 
@@ -33,6 +33,7 @@ def list_(json: Json = False) -> None:
         [[row["key"], row["kind"], _count(row["parameters"]), row["summary"]] for row in rows],
         "",
     )
+    say("and timm/NAME: any network of the package timm (pip install 'pigeonhole[transfer]')")
     suggest("pigeonhole presets show cnn")
 
 

@@ -26,7 +26,12 @@ runs = typer.Typer(help="Look at runs and tidy them.", no_args_is_help=True)
 
 def add_to(app: typer.Typer) -> None:
     """Adds this file's commands to the program."""
-    app.command(epilog=example("pigeonhole train digits --model cnn --set epochs=2"))(train)
+    app.command(
+        epilog=example(
+            "pigeonhole train digits --model cnn --find-learning-rate",
+            "pigeonhole train digits --model cnn --set epochs=2",
+        )
+    )(train)
     app.command(epilog=example("pigeonhole evaluate latest"))(evaluate)
     runs.command("list", epilog=example("pigeonhole runs list"))(list_)
     runs.command("show", epilog=example("pigeonhole runs show latest", "pigeonhole runs show latest --command"))(show)
@@ -43,6 +48,9 @@ def train(
     resume_from: Annotated[
         str | None, typer.Option(metavar="RUN[:EPOCH]", help="Start from another run's checkpoint.")
     ] = None,
+    find_learning_rate: Annotated[
+        bool, typer.Option("--find-learning-rate", help="Only try rates in a short trial and suggest one; no run.")
+    ] = False,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
@@ -50,10 +58,14 @@ def train(
     from pigeonhole.core.spec import parse_settings
     from pigeonhole.workflows.train import train as run
 
+    values = parse_settings(settings or [])
+    if find_learning_rate:
+        _find_learning_rate(dataset, model, values, seed, resume_from, workspace, json=json)
+        return
     trained = run(
         dataset,
         model=model,
-        settings=parse_settings(settings or []),
+        settings=values,
         seed=seed,
         resume_from=resume_from,
         workspace=workspace,
@@ -65,6 +77,34 @@ def train(
     else:
         print_facts(f"run {facts['run_id']}", _run_facts(facts))
     suggest(f"pigeonhole evaluate {facts['run_id']}")
+
+
+def _find_learning_rate(
+    dataset: str,
+    model: str,
+    settings: dict[str, Any],
+    seed: int,
+    resume_from: str | None,
+    workspace: Path | None,
+    *,
+    json: bool,
+) -> None:
+    from pigeonhole.core.errors import UsageError
+    from pigeonhole.workflows.learning_rate import find_learning_rate as run
+
+    if resume_from is not None:
+        raise UsageError(
+            "--find-learning-rate with --resume-from", "one of the two: the trial begins anew", "leave one out"
+        )
+    say("trying learning rates, each higher than the one before; at most 100 steps")
+    found = run(dataset, model=model, settings=settings, seed=seed, workspace=workspace).to_dict()
+    if json:
+        print_json(found)
+    else:
+        facts = {"steps": len(found["losses"]), "least loss": _rounded(min(found["smoothed"]))}
+        pictures = "\n".join(found["pictures"]) or None
+        print_facts(f"learning rate {found['suggestion']:g}", {**facts, "pictures": pictures})
+    suggest(f"pigeonhole train {dataset} --model {model} --set {found['setting']}={found['suggestion']:g}")
 
 
 class Epochs:
@@ -83,6 +123,8 @@ class Epochs:
             parts.append(f"validation accuracy {record['validation_accuracy']:.2%}{' ★' if record.get('best') else ''}")
         if record.get("images_per_s"):
             parts.append(f"{record['images_per_s']:,.0f} images/s")
+        if record.get("accumulation", 1) > 1:
+            parts.append(f"memory ran out: each batch goes through in {record['accumulation']} parts")
         if record.get("seconds_left") is not None:
             parts.append(f"{record['seconds_left']:.0f}s left")
         say("  ".join(parts))

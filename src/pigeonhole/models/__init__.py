@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from pigeonhole.models.checkpoints import checkpoint_path as checkpoint_path
     from pigeonhole.models.fitting import fit as fit
     from pigeonhole.models.fitting import load as load
+    from pigeonhole.models.rate_search import RateSearch as RateSearch
+    from pigeonhole.models.rate_search import search_learning_rate as search_learning_rate
     from pigeonhole.models.resolving import preset_of as preset_of
     from pigeonhole.models.resolving import resolve as resolve
+    from pigeonhole.models.selection import select as select
     from pigeonhole.models.spec import ModelSpec as ModelSpec
     from pigeonhole.models.summary import LayerRow as LayerRow
     from pigeonhole.models.summary import summarize as summarize
@@ -26,8 +29,11 @@ _WHERE = {
     "checkpoint_path": "checkpoints",
     "fit": "fitting",
     "load": "fitting",
+    "RateSearch": "rate_search",
+    "search_learning_rate": "rate_search",
     "preset_of": "resolving",
     "resolve": "resolving",
+    "select": "selection",
     "ModelSpec": "spec",
     "LayerRow": "summary",
     "summarize": "summary",
@@ -42,6 +48,7 @@ __all__ = [
     "LayerRow",
     "ModelSpec",
     "Observer",
+    "RateSearch",
     "Trained",
     "TrainingData",
     "Unwatched",
@@ -51,6 +58,8 @@ __all__ = [
     "preset_of",
     "presets",
     "resolve",
+    "search_learning_rate",
+    "select",
     "summarize",
 ]
 

@@ -13,6 +13,7 @@ from pigeonhole.models.layers import CLASSES, Layer, parse_layers
 from pigeonhole.models.layers.registry import layer_to_item
 from pigeonhole.models.settings import OPTIMIZER_FIELDS, SCHEDULE_FIELDS, Training, without_left_over
 from pigeonhole.models.spec import ModelSpec, Parameter, Scalar
+from pigeonhole.models.transfer import made_whole, refuse_unknown
 
 _SPEC_SUFFIXES = {".yml", ".yaml"}
 
@@ -21,13 +22,14 @@ def resolve(model: str, settings: Mapping[str, Any] | None = None) -> ModelSpec:
     """The spec with every value in its place.
 
     Args:
-        model: a preset's key, or the path of a `.yml` file of the same form.
+        model: a preset's key, `timm/NAME`, or the path of a `.yml` file of the same form.
         settings: parameters of the preset by name, or fields of a network's training (`{"optimizer": {"momentum":
             0.8}}`), as `--set` gives them.
 
     Raises:
         NotFoundError: no such preset.
         SpecError: any number of problems, all in one message.
+        MissingDependencyError: the spec has a network of timm, and timm is not installed.
     """
     preset = preset_of(model)
     settings = settings or {}
@@ -47,13 +49,19 @@ def resolve(model: str, settings: Mapping[str, Any] | None = None) -> ModelSpec:
 
 
 def preset_of(model: str) -> presets.Preset:
-    """The preset of that key, or the one in that `.yml` file.
+    """The preset of that key, the one in that `.yml` file, or the recipe for that network of timm (`timm/NAME`).
 
     Raises:
         NotFoundError: no such preset.
         SpecError: the file is no preset.
+        MissingDependencyError: a network of timm, and timm is not installed.
     """
-    return presets.read(Path(model)) if Path(model).suffix in _SPEC_SUFFIXES else presets.get(model)
+    if Path(model).suffix in _SPEC_SUFFIXES:
+        return presets.read(Path(model))
+    if model.startswith(presets.TIMM):
+        refuse_unknown(model.removeprefix(presets.TIMM))
+        return presets.timm_preset(model)
+    return presets.get(model)
 
 
 def _other_fields(preset: presets.Preset) -> list[str]:
@@ -127,7 +135,7 @@ def _layers(preset: presets.Preset, values: Mapping[str, Scalar], problems: list
         return []
     layers, found = parse_layers(_filled(preset.file.layers, values, problems), preset.lines)
     problems += found
-    return layers
+    return made_whole(layers, problems)
 
 
 def _training(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pigeonhole.reports.confusion import confusion_charts
     from pigeonhole.reports.grid import predictions_grid
     from pigeonhole.reports.groups import group_accuracy
+    from pigeonhole.reports.learning_rate import learning_rate_chart
     from pigeonhole.reports.training import training_curves
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "comparison_chart",
     "confusion_charts",
     "group_accuracy",
+    "learning_rate_chart",
     "predictions_grid",
     "training_curves",
 ]
@@ -28,6 +30,7 @@ _HOMES = {
     "comparison_chart": "comparison",
     "confusion_charts": "confusion",
     "group_accuracy": "groups",
+    "learning_rate_chart": "learning_rate",
     "predictions_grid": "grid",
     "training_curves": "training",
 }

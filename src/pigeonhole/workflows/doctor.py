@@ -18,6 +18,7 @@ PURPOSES = {
     "train": "train, evaluate, export",
     "tracking": "MLflow: runs and the registry",
     "reports": "charts",
+    "transfer": "networks of timm, with weights from a file",
     "postgres": "records on a PostgreSQL server",
 }
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?\s*([^;]*)(?:;(.*))?$")

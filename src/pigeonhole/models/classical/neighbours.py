@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from pigeonhole.models.classical.projection import directions
+from pigeonhole.models.classical.projection import Doubles, directions
 from pigeonhole.models.classical.recipe import Recipe
 from pigeonhole.models.trained import Floats, Labels
 
@@ -21,6 +21,7 @@ _FINENESS = 2**16
 _RADIUS = 2048
 _SLACK = 0.98
 _BLOCK = 4_000_000
+_TILE = 64
 
 
 class NearestNeighbours:
@@ -79,7 +80,8 @@ class NearestNeighbours:
         rows = max(1, _BLOCK // len(self.labels_M))
         blocks = [self._nearest(pixels_NP[start : start + rows]) for start in range(0, len(pixels_NP), rows)]
         keys_NK = np.concatenate([np.zeros((0, self.k), np.int64), *blocks])
-        return keys_NK % len(self.labels_M), keys_NK // len(self.labels_M)
+        squares_N = np.square(self.points(pixels_NP)).sum(axis=1).astype(np.int64)
+        return keys_NK % len(self.labels_M), keys_NK // len(self.labels_M) + squares_N[:, None]
 
     def predict_proba(self, pixels_NP: Floats) -> Floats:
         """(N, A): each class's share of the votes."""
@@ -99,14 +101,28 @@ class NearestNeighbours:
         return self.points_DM.size + len(self.labels_M) + self.matrix_PD.size + self.offset_D.size
 
     def _nearest(self, pixels_NP: Floats) -> npt.NDArray[np.int64]:
-        """Squared distance · M + place, so that one number orders by distance first and place next; exact."""
-        points_ND = self.points(pixels_NP)
-        squared_NM = np.square(points_ND).sum(axis=1, keepdims=True) + self.squares_M
-        squared_NM -= 2 * (points_ND @ self.points_DM)
-        keys_NM = squared_NM.astype(np.int64) * len(self.labels_M) + np.arange(len(self.labels_M))
-        nearest_NK = np.partition(keys_NM, self.k - 1, axis=1)[:, : self.k]
-        nearest_NK.sort(axis=1)
-        return nearest_NK
+        """(|y|² - 2·x·y) · M + place: numbers that order by distance first and by place next; exact in fp64."""
+        count = len(self.labels_M)
+        keys_NM = self.points(pixels_NP).astype(np.float64) @ (self.points_DM.astype(np.float64) * (-2 * count))
+        keys_NM += self.squares_M.astype(np.float64) * count + np.arange(count)
+        return least(keys_NM, self.k).astype(np.int64)
+
+
+def least(keys_NM: Doubles, k: int) -> Doubles:
+    """The k least of each row, ascending; no two keys of a row are equal.
+
+    They lie in the k tiles with the least minima, so only these are sorted: a tenth of the time of sorting them all.
+    """
+    count = keys_NM.shape[1]
+    tiles = -(-count // _TILE)
+    if tiles > k:
+        padded = np.pad(keys_NM, ((0, 0), (0, tiles * _TILE - count)), constant_values=np.inf)
+        # Column c is in tile c modulo the number of tiles: minima over the middle axis are the ones computed fast.
+        tiles_NBT = padded.reshape(len(keys_NM), _TILE, tiles)
+        near_NK = np.argpartition(tiles_NBT.min(axis=1), k - 1, axis=1)[:, :k]
+        keys_NM = np.take_along_axis(tiles_NBT, near_NK[:, None, :], axis=2).reshape(len(keys_NM), _TILE * k)
+    least_NK: Doubles = np.sort(np.partition(keys_NM, k - 1, axis=1)[:, :k], axis=1)
+    return least_NK
 
 
 def _knn(settings: Mapping[str, Any], seed: int) -> NearestNeighbours:

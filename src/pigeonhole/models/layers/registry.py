@@ -22,6 +22,7 @@ from pigeonhole.models.layers.pooling import (
     MaxPooling2D,
 )
 from pigeonhole.models.layers.residual import Residual
+from pigeonhole.models.layers.transfer import Timm
 
 LAYERS: Mapping[str, type[Layer]] = {
     layer.key: layer
@@ -41,6 +42,7 @@ LAYERS: Mapping[str, type[Layer]] = {
         Dropout,
         Residual,
         PadTo,
+        Timm,
     )
 }
 

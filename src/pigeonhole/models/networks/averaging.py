@@ -32,7 +32,7 @@ class Average:
 
     def weights(self, network: nn.Module) -> dict[str, Tensor]:
         """The weights to validate and to keep: the average, or the network's own."""
-        return self.tensors or dict(network.state_dict())
+        return {**network.state_dict(), **self.tensors}
 
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pigeonhole.core.errors import SpecError
 from pigeonhole.models.networks.hardware import Precision
+from pigeonhole.models.networks.lean import take_step
 from pigeonhole.models.settings import Optimizer
 
 _ITERATIONS = 5
@@ -74,7 +75,7 @@ class Muon(torch.optim.Optimizer):
         for kernel in group["params"]:
             if kernel.grad is not None:
                 self._move(kernel, kernel.grad, group["lr"], group["weight_decay"])
-        self._rest.step()
+        take_step(self._rest)
 
     def _move(self, kernel: Tensor, gradient: Tensor, rate: float, decay: float) -> None:
         if "average" not in self.state[kernel]:

@@ -33,6 +33,8 @@ from pigeonhole.models.networks.optimizers import make_optimizer, restore_state,
 from pigeonhole.models.networks.randomness import Randomness
 from pigeonhole.models.networks.schedules import check_schedule
 from pigeonhole.models.networks.state import State
+from pigeonhole.models.networks.transfer import published_normalizer
+from pigeonhole.models.networks.transfer_weights import load_first_weights
 from pigeonhole.models.settings import Training
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import TrainingData
@@ -91,7 +93,7 @@ class Session:
             folder,
             identity.mark(),
             machines.restore(own.state["hardware"]) if own else machines.choose(training.precision),
-            _normalizer(saved) if saved else Normalizer.of(data.train_images_NHWC),
+            _normalizer(saved, spec, data),
             saved,
             goes_on=own is not None,
         )
@@ -111,7 +113,10 @@ class Session:
         device = self.hardware.device
         classes = len(data.class_names)
         torch.manual_seed(derive(self.seed, "weights"))
-        network = network_of(self.spec, data.shape_HWC, classes).to(device)
+        network = network_of(self.spec, data.shape_HWC, classes)
+        if self.saved is None:
+            load_first_weights(network)
+        network.to(device)
         plan = Plan.of(len(data.train_labels_N), self.training.batch_size, self.training.min_steps)
         trainer = Trainer(
             network,
@@ -181,5 +186,7 @@ def _start(path: Path | None, training: Training) -> Checkpoint | None:
     return start
 
 
-def _normalizer(saved: Checkpoint) -> Normalizer:
-    return Normalizer(**{name: tuple(values) for name, values in saved.state["normalizer"].items()})
+def _normalizer(saved: Checkpoint | None, spec: ModelSpec, data: TrainingData) -> Normalizer:
+    if saved is not None:
+        return Normalizer(**{name: tuple(values) for name, values in saved.state["normalizer"].items()})
+    return published_normalizer(spec, data.shape_HWC[2]) or Normalizer.of(data.train_images_NHWC)

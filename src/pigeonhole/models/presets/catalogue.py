@@ -56,7 +56,7 @@ def get(key: str) -> Preset:
     if key not in names():
         raise NotFoundError(
             f"the preset {key!r}{suggestion(key, names())}",
-            f"one of {', '.join(names())}, or the path of a .yml file",
+            f"one of {', '.join(names())}, timm/NAME, or the path of a .yml file",
             "pigeonhole presets list",
         )
     return read(FOLDER / f"{key}.yml", key)

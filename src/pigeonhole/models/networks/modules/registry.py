@@ -19,12 +19,14 @@ from pigeonhole.models.layers.pooling import (
     MaxPooling2D,
 )
 from pigeonhole.models.layers.residual import Residual
+from pigeonhole.models.layers.transfer import Timm
 from pigeonhole.models.networks.modules.activations import Activate
 from pigeonhole.models.networks.modules.convolution import Convolution, DepthwiseConvolution, SeparableConvolution
 from pigeonhole.models.networks.modules.flat import DenseUnits, FlattenRows
 from pigeonhole.models.networks.modules.normalization import BatchNorm, LayerNorm
 from pigeonhole.models.networks.modules.pooling import GlobalPooling, Pooling
 from pigeonhole.models.networks.modules.residual import ResidualBlock
+from pigeonhole.models.networks.transfer import Backbone
 
 # A new layer needs its settings in `models/layers` and one line here.
 BUILDERS: Mapping[type[Layer], Callable[..., nn.Module]] = {
@@ -43,6 +45,7 @@ BUILDERS: Mapping[type[Layer], Callable[..., nn.Module]] = {
     Dropout: lambda layer, _shape: nn.Dropout(layer.rate),
     Residual: lambda layer, shape: ResidualBlock(layer, shape, build_modules),
     PadTo: lambda layer, shape: nn.ZeroPad2d(layer.sides(shape)),
+    Timm: Backbone,
 }
 
 
