@@ -70,8 +70,12 @@ class Normalizer:
     def of(cls, images_NHWC: Images) -> Normalizer:
         """From at most 10,000 images, evenly spaced; more would move the third digit.
 
-        Brightness is counted and not summed up: exact, and with little in memory however large the images are.
+        Brightness is counted and not summed up: exact, and with little in memory however large the images are. What
+        is no bytes cannot be counted, and is in memory as it is.
         """
+        if images_NHWC.dtype != np.uint8:
+            sample = images_NHWC[:: -(-len(images_NHWC) // _SAMPLE)].astype(np.float64)
+            return cls._of_moments(sample.mean(axis=(0, 1, 2)), sample.std(axis=(0, 1, 2)))
         counts_CB = np.zeros((images_NHWC.shape[3], 256), np.int64)
         for row in range(0, len(images_NHWC), -(-len(images_NHWC) // _SAMPLE)):
             for channel, image_HW in enumerate(np.moveaxis(images_NHWC[row], 2, 0)):
@@ -79,6 +83,10 @@ class Normalizer:
         levels_B, totals_C = np.arange(256), counts_CB.sum(axis=1)
         mean_C = counts_CB @ levels_B / totals_C
         sd_C = np.sqrt((counts_CB * (levels_B - mean_C[:, None]) ** 2).sum(axis=1) / totals_C)
+        return cls._of_moments(mean_C, sd_C)
+
+    @classmethod
+    def _of_moments(cls, mean_C: npt.NDArray[np.float64], sd_C: npt.NDArray[np.float64]) -> Normalizer:
         return cls(tuple(map(float, mean_C)), tuple(float(max(sd, 255 * _LEAST_SD)) for sd in sd_C))
 
     def tensors(self, device: str) -> tuple[Tensor, Tensor]:
