@@ -123,6 +123,8 @@ class Epochs:
             parts.append(f"validation accuracy {record['validation_accuracy']:.2%}{' ★' if record.get('best') else ''}")
         if record.get("images_per_s"):
             parts.append(f"{record['images_per_s']:,.0f} images/s")
+        if record.get("accumulation", 1) > 1:
+            parts.append(f"memory ran out: each batch goes through in {record['accumulation']} parts")
         if record.get("seconds_left") is not None:
             parts.append(f"{record['seconds_left']:.0f}s left")
         say("  ".join(parts))

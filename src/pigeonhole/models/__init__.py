@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pigeonhole.models.rate_search import search_learning_rate as search_learning_rate
     from pigeonhole.models.resolving import preset_of as preset_of
     from pigeonhole.models.resolving import resolve as resolve
+    from pigeonhole.models.selection import select as select
     from pigeonhole.models.spec import ModelSpec as ModelSpec
     from pigeonhole.models.summary import LayerRow as LayerRow
     from pigeonhole.models.summary import summarize as summarize
@@ -32,6 +33,7 @@ _WHERE = {
     "search_learning_rate": "rate_search",
     "preset_of": "resolving",
     "resolve": "resolving",
+    "select": "selection",
     "ModelSpec": "spec",
     "LayerRow": "summary",
     "summarize": "summary",
@@ -57,6 +59,7 @@ __all__ = [
     "presets",
     "resolve",
     "search_learning_rate",
+    "select",
     "summarize",
 ]
 

@@ -71,7 +71,7 @@ def find_learning_rate(
     space = Workspace.find(workspace)
     source = data.open_dataset(space, dataset)
     spec = models.resolve(model, settings or {})
-    found = models.search_learning_rate(spec, training_data(source), seed=seed)
+    found = models.search_learning_rate(spec, training_data(source, spec.kind), seed=seed)
     name = f"{source.ref.replace(':', '-')}-{Path(model).stem}-{seed}"
     return LearningRateSearch(
         dataset=source.ref,

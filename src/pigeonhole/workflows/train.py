@@ -67,7 +67,7 @@ def train(
     with _Recorder(space, run, view) as recorder, run:
         trained = models.fit(
             spec,
-            training_data(source),
+            training_data(source, spec.kind),
             seed=seed,
             folder=run.training,
             observer=recorder,
@@ -96,13 +96,18 @@ def _start(space: Workspace, resume_from: str | None) -> tuple[str | None, Path 
     return f"{run.id}{colon}{epoch}", models.checkpoint_path(run.training, int(epoch) if epoch else None)
 
 
-def training_data(source: data.Dataset) -> models.TrainingData:
-    """The splits of a dataset that a model may see."""
+def training_data(source: data.Dataset, kind: str) -> models.TrainingData:
+    """The splits of a dataset that a model of that kind (`network`, `estimator`) may see."""
     train, validation = source.train, source.validation
+
+    def images(part: data.Part) -> Any:
+        # A network takes its images batch by batch, so a large part need never be in memory whole.
+        return models.select(source.images_NHWC, part.rows) if kind == "network" else part.images_NHWC
+
     return models.TrainingData(
-        train.images_NHWC,
+        images(train),
         train.labels_N,
-        validation.images_NHWC if len(validation) else None,
+        images(validation) if len(validation) else None,
         validation.labels_N if len(validation) else None,
         source.class_names,
     )

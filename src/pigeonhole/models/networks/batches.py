@@ -18,6 +18,7 @@ from pigeonhole.core.seeds import derive
 from pigeonhole.models.trained import Images
 
 _SAMPLE = 10_000
+_PIECE = 2**20  # values
 _LEAST_SD = 1 / 255  # a dataset of one flat colour has none
 
 
@@ -69,8 +70,11 @@ class Normalizer:
     @classmethod
     def of(cls, images_NHWC: Images) -> Normalizer:
         """From at most 10,000 images, evenly spaced; more would move the third digit."""
-        sample = images_NHWC[:: -(-len(images_NHWC) // _SAMPLE)].astype(np.float64)
-        mean_C, sd_C = sample.mean(axis=(0, 1, 2)), sample.std(axis=(0, 1, 2))
+        totals = [(len(piece_PC), piece_PC.sum(axis=0)) for piece_PC in _pieces(images_NHWC)]
+        pixels = sum(n for n, _ in totals)
+        mean_C = np.sum([total_C for _, total_C in totals], axis=0) / pixels
+        squares_C = np.sum([np.square(piece_PC - mean_C).sum(axis=0) for piece_PC in _pieces(images_NHWC)], axis=0)
+        sd_C = np.sqrt(squares_C / pixels)
         return cls(tuple(map(float, mean_C)), tuple(float(max(sd, 255 * _LEAST_SD)) for sd in sd_C))
 
     def tensors(self, device: str) -> tuple[Tensor, Tensor]:
@@ -79,6 +83,14 @@ class Normalizer:
             torch.tensor(self.mean_C, dtype=torch.float32, device=device).view(1, -1, 1, 1),
             torch.tensor(self.sd_C, dtype=torch.float32, device=device).view(1, -1, 1, 1),
         )
+
+
+def _pieces(images_NHWC: Images) -> Iterator[npt.NDArray[np.float64]]:
+    """The sampled images' pixels (P, C), few at a time: however large the images are, they take up some 8 MB."""
+    every = -(-len(images_NHWC) // _SAMPLE)
+    stride = every * max(1, _PIECE // math.prod(images_NHWC.shape[1:]))
+    for start in range(0, len(images_NHWC), stride):
+        yield images_NHWC[start : start + stride : every].reshape(-1, images_NHWC.shape[3]).astype(np.float64)
 
 
 class Loader:

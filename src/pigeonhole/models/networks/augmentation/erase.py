@@ -26,7 +26,7 @@ def erase(x_NCHW: Tensor, most: float, random: torch.Generator) -> Tensor:
     columns_NW = _inside(width, drawn_4N[2] * most, drawn_4N[3])
     # A product of numbers takes a third of the time that a mask of truth values does.
     kept_N1HW = 1 - rows_NH[:, None, :, None] * columns_NW[:, None, None, :]
-    return x_NCHW * kept_N1HW.to(x_NCHW.device)
+    return x_NCHW * kept_N1HW.to(x_NCHW.device, non_blocking=True)
 
 
 def _inside(extent: int, share_N: Tensor, place_N: Tensor) -> Tensor:
