@@ -22,7 +22,7 @@ from pigeonhole.models.networks.modules.normalization import BatchNorm, LayerNor
 from pigeonhole.models.networks.penalties import penalty, regularized_in
 
 REFERENCE = json.loads(FILE.read_text())
-NOT_IN_KERAS = {"pad_to"}
+NOT_IN_KERAS = {"pad_to", "timm"}
 
 
 def name(case) -> str:

@@ -128,10 +128,25 @@ def test_a_step_in_bf16_goes_where_one_in_fp32_goes():
     assert torch.nn.functional.cosine_similarity(exact, rounded, dim=0) > 0.99
 
 
+@pytest.mark.parametrize("name", ["conv2d", "depthwise_conv2d"])
+def test_a_stride_beyond_the_image_leaves_no_gradient_unwritten_in_bf16(name):
+    settings = {"kernel_size": 3, "strides": 2, "padding": "same", **({"filters": 8} if name == "conv2d" else {})}
+    (layer,) = parse_layers([{name: settings}])[0]
+    for channels in range(3, 16):
+        module = build_module(layer, (1, 1, channels)).to(memory_format=torch.channels_last)
+        with Hardware("cpu", "bf16", 1).autocast():
+            y = module(torch.randn(16, channels, 1, 1))
+        y.float().square().sum().backward()
+        kernel = next(parameter for parameter in module.parameters() if parameter.ndim == 4)
+        seen = torch.zeros_like(kernel, dtype=torch.bool)
+        seen[:, :, 1, 1] = True
+        assert (kernel.grad[~seen] == 0).all(), "what sees only padding has no gradient"
+
+
 def test_every_layer_is_in_these_tests():
     tried = json.dumps(EVERYTHING)
     missing = {key for key in LAYERS if f'"{key}"' not in tried}
-    assert missing == {"global_max_pooling2d", "global_average_pooling2d"}
+    assert missing == {"global_max_pooling2d", "global_average_pooling2d", "timm"}, "timm has tests of its own"
 
 
 def test_images_stay_in_channels_last_memory():

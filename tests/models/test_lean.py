@@ -13,7 +13,8 @@ from pigeonhole.models.settings import Optimizer
 def weights(name, step):
     torch.manual_seed(0)
     network = torch.nn.Linear(3, 2)
-    optimizer = make_optimizer(Optimizer(name=name, momentum=0.9, weight_decay=0.1), network)
+    own = {"momentum": 0.9} if name == "sgd" else {}
+    optimizer = make_optimizer(Optimizer(name=name, weight_decay=0.1, **own), network)
     for _ in range(3):
         network.zero_grad()
         network(torch.ones(1, 3)).square().sum().backward()

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pigeonhole import export, models
-from pigeonhole.core.errors import ConflictError, DataError, MissingDependencyError, SpecError
+from pigeonhole.core.errors import ConflictError, DataError, MissingDependencyError, NotFoundError, SpecError
 from pigeonhole.core.files import sha256_file
 from pigeonhole.models.layers import parse_layers
 from pigeonhole.models.networks import timm_import, timm_models
@@ -106,8 +106,6 @@ def test_a_changed_file_is_another_training(weights, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("resnet_18", {}, "has no model 'resnet_18' .did you mean 'resnet18'"),
-        ("resnet18.a9_in1k", {}, "did you mean 'resnet18.a[0-9]_in1k'"),
         ("resnet18", {"weights": "nowhere.safetensors"}, "nowhere.safetensors; nothing is downloaded: resnet18 is"),
         ("resnet18", {"freeze": True}, "freeze: true without weights"),
         ("resnet18", {"weights": 3}, "weights: received 3; a text is accepted"),
@@ -117,6 +115,12 @@ def test_a_changed_file_is_another_training(weights, tmp_path, monkeypatch):
 def test_what_is_wrong_with_a_spec_is_told(name, settings, message):
     with pytest.raises(SpecError, match=message):
         models.resolve(f"timm/{name}", settings)
+
+
+@pytest.mark.parametrize(("name", "closest"), [("resnet_18", "resnet18"), ("resnet18.a9_in1k", "resnet18.a._in1k")])
+def test_an_unknown_name_gets_a_suggestion(name, closest):
+    with pytest.raises(NotFoundError, match=f"did you mean '{closest}'"):
+        models.preset_of(f"timm/{name}")
 
 
 def test_a_users_file_may_name_a_network_and_the_hash_of_its_weights(weights, tmp_path):
@@ -138,6 +142,16 @@ def test_layers_are_shown_with_sizes_and_counts():
     rows = models.summarize(resolved("resnet18"), (28, 28, 1), 10)
     assert [row.output_shape for row in rows] == [(512,), (512,), (10,)]
     assert [row.n_parameters for row in rows] == [11_176_512, 0, 5130]
+    assert [row.n_non_trainable for row in rows] == [9600, 0, 0]
+
+
+def test_what_is_frozen_counts_as_not_trained_and_still_gives_the_embedding(weights):
+    spec = resolved(weights=str(weights("test_resnet")), freeze=True)
+    rows = models.summarize(spec, (12, 12, 1), 3)
+    network = network_of(spec, (12, 12, 1), 3)
+    assert sum(row.n_parameters for row in rows) == network.n_parameters == 3 * 97
+    assert rows[0].n_non_trainable > 372_688
+    assert network.embedding_size == 96
 
 
 @pytest.mark.parametrize(("name", "shape"), [("vgg11", (28, 28, 3)), ("test_vit", (28, 28, 3))])

@@ -15,8 +15,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pigeonhole.bundle import Bundle
 from pigeonhole.core.errors import ArrayError, ParameterError
-from pigeonhole.estimator import saving
+from pigeonhole.estimator import bundling, saving
 from pigeonhole.estimator.arguments import Plan, read_arguments
 from pigeonhole.estimator.inputs import DTYPES, Array, Inputs, flat, image_shape_of, square, takes_tables
 from pigeonhole.estimator.training import train
@@ -222,6 +223,32 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             MissingDependencyError: torch is not installed.
         """
         return saving.load(cls, Path(folder))
+
+    def to_bundle(self, folder: str | Path, X: Any, y: Any) -> Bundle:
+        """A verified bundle of a classifier that was fitted on uint8 images; `pigeonhole serve FOLDER` answers with it.
+
+        Its labels are `classes_` as text.
+
+        Args:
+            folder: where the bundle is to stand.
+            X: the images of `fit`, not test images: up to 1,000 of them verify the export, and drift is measured
+                against them.
+            y: their labels.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            UsageError: it was fitted on other numbers than uint8.
+            ArrayError: X or y cannot be used, or a label is none of `classes_`.
+            GateError: the export does not give the classifier's own probabilities; no bundle is left.
+            ConflictError: the folder holds something else.
+            MissingDependencyError: an export package is not installed.
+        """
+        check_is_fitted(self)
+        X_ND, came_as = flat(X)
+        self._inputs.check_shape(came_as)
+        X_ND, y_N = validate_data(self, X_ND, y, reset=False, dtype=DTYPES)
+        labels_N = bundling.class_numbers(self.classes_, y_N)
+        return bundling.to_bundle(self.trained_, self._inputs, X_ND, labels_N, Path(folder))
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

@@ -139,7 +139,7 @@ class Inputs:
             ArrayError: the model was trained on uint8, and these are no such numbers.
         """
         if self.mean_G is None or self.sd_G is None:
-            return _bytes(X_ND).reshape(len(X_ND), *self.shape_HWC)
+            return self.pixels(X_ND)
         scaled_ND = np.empty(X_ND.shape, np.float32)
         with np.errstate(over="ignore"):  # whoever predicts refuses what is not finite
             for start in range(0, len(X_ND), _ROWS):
@@ -147,6 +147,14 @@ class Inputs:
                 scaled = (rows.reshape(-1, len(self.mean_G)) - self.mean_G) / self.sd_G
                 scaled_ND[start : start + _ROWS] = scaled.reshape(rows.shape) * _SPREAD + _CENTRE
         return scaled_ND.reshape(len(X_ND), *self.shape_HWC)
+
+    def pixels(self, X_ND: Array) -> npt.NDArray[np.uint8]:
+        """Images (N, H, W, C) as uint8.
+
+        Raises:
+            ArrayError: the numbers are no whole ones from 0 to 255.
+        """
+        return _bytes(X_ND).reshape(len(X_ND), *self.shape_HWC)
 
     def check_shape(self, came_as: tuple[int, ...] | None) -> None:
         """Refuses images of another shape than the training images had.

@@ -40,7 +40,7 @@ def save(classifier: ImageClassifier, inputs: Inputs, folder: Path) -> None:
         raise UsageError(
             f"save of {trained.spec.model}",
             "a network; an estimator lives on as its bundle only",
-            "use `pigeonhole train`, whose run holds the bundle",
+            "use to_bundle",
         )
     _refuse_foreign(folder)
     name = f"{_NETWORK}{uuid.uuid4().hex[:12]}"

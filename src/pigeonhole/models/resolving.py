@@ -13,7 +13,7 @@ from pigeonhole.models.layers import CLASSES, Layer, parse_layers
 from pigeonhole.models.layers.registry import layer_to_item
 from pigeonhole.models.settings import OPTIMIZER_FIELDS, SCHEDULE_FIELDS, Training, without_left_over
 from pigeonhole.models.spec import ModelSpec, Parameter, Scalar
-from pigeonhole.models.transfer import made_whole
+from pigeonhole.models.transfer import made_whole, refuse_unknown
 
 _SPEC_SUFFIXES = {".yml", ".yaml"}
 
@@ -54,10 +54,14 @@ def preset_of(model: str) -> presets.Preset:
     Raises:
         NotFoundError: no such preset.
         SpecError: the file is no preset.
+        MissingDependencyError: a network of timm, and timm is not installed.
     """
     if Path(model).suffix in _SPEC_SUFFIXES:
         return presets.read(Path(model))
-    return presets.timm_preset(model) if model.startswith(presets.TIMM) else presets.get(model)
+    if model.startswith(presets.TIMM):
+        refuse_unknown(model.removeprefix(presets.TIMM))
+        return presets.timm_preset(model)
+    return presets.get(model)
 
 
 def _other_fields(preset: presets.Preset) -> list[str]:

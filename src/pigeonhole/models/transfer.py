@@ -11,8 +11,8 @@ from pigeonhole.models.layers.transfer import Timm
 from pigeonhole.models.waiting import require_torch
 
 
-def measured(name: str, size: tuple[int, int]) -> tuple[int, int]:
-    """Features and parameters of a timm model for images of a height and width, in pixels.
+def measured(name: str, size: tuple[int, int]) -> tuple[int, int, int]:
+    """Features, parameters and other kept numbers of a timm model for images of a height and width, in pixels.
 
     Raises:
         MissingDependencyError: torch or timm is not installed.
@@ -21,7 +21,21 @@ def measured(name: str, size: tuple[int, int]) -> tuple[int, int]:
     require_torch()
     from pigeonhole.models.networks.timm_models import measure
 
-    return measure(name, size)[:2]
+    found = measure(name, size)
+    return found.features, found.n_parameters, found.n_statistics
+
+
+def refuse_unknown(name: str) -> None:
+    """Refuses a name that timm does not have.
+
+    Raises:
+        MissingDependencyError: torch or timm is not installed.
+        NotFoundError: no such model; the closest name is suggested.
+    """
+    require_torch()
+    from pigeonhole.models.networks.timm_models import refuse_unknown as refuse
+
+    refuse(name)
 
 
 def made_whole(layers: Sequence[Layer], problems: list[str]) -> list[Layer]:

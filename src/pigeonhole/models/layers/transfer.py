@@ -48,8 +48,13 @@ class Timm(Layer):
         return (self._measured(shape)[0],)
 
     def n_parameters(self, shape: Shape) -> int:
-        """All numbers in it, frozen or not; some networks have more of them for larger images."""
-        return self._measured(shape)[1]
+        """None while it is frozen; some networks have more for larger images."""
+        return 0 if self.freeze else self._measured(shape)[1]
+
+    def n_non_trainable(self, shape: Shape) -> int:
+        """Running statistics, and all weights while it is frozen."""
+        _, parameters, statistics = self._measured(shape)
+        return statistics + (parameters if self.freeze else 0)
 
     def size(self, shape: Shape) -> tuple[int, int]:
         """Height and width of what its network sees.
@@ -62,7 +67,7 @@ class Timm(Layer):
             raise ShapeProblem("1 or 3 channels; put it first")
         return (self.image_size, self.image_size) if self.image_size else (height, width)
 
-    def _measured(self, shape: Shape) -> tuple[int, int]:
+    def _measured(self, shape: Shape) -> tuple[int, int, int]:
         # Only the package itself knows what is inside, so it is asked; loading it takes seconds.
         from pigeonhole.models.transfer import measured
 

@@ -44,7 +44,7 @@ class Network(nn.Module):
         head = max((i for i, row in enumerate(rows) if isinstance(row.layer, Dense)), default=len(rows))
         self.features = nn.Sequential(OrderedDict(modules[:head]))
         self.head = nn.Sequential(OrderedDict(modules[head:]))
-        self.has_embedding = any(row.n_parameters for row in rows[:head])
+        self.has_embedding = any(row.n_parameters or row.n_non_trainable for row in rows[:head])
         self.embedding_size = inputs[head][0] if self.has_embedding else 0
         self._regularized = regularized_in(self)
 
@@ -59,8 +59,8 @@ class Network(nn.Module):
 
     @property
     def n_parameters(self) -> int:
-        """Trained numbers."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        """Trained numbers; what is frozen is none."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
 
 
 def network_of(spec: ModelSpec, shape_HWC: tuple[int, int, int], classes: int) -> Network:

@@ -24,12 +24,14 @@ class Measured(NamedTuple):
 
     Attributes:
         features: numbers that it gives an image.
-        n_parameters: numbers in it.
+        n_parameters: numbers in it that training can change.
+        n_statistics: numbers that it keeps besides, such as running means.
         outstrides: whether some convolution steps further than its input is wide or high.
     """
 
     features: int
     n_parameters: int
+    n_statistics: int
     outstrides: bool
 
 
@@ -39,6 +41,21 @@ def name_problem(name: str) -> str | None:
     if name in known:
         return None
     return f"timm {timm().__version__} has no model {name!r}{suggestion(name, known)}"
+
+
+def refuse_unknown(name: str) -> None:
+    """Refuses what is no name.
+
+    Raises:
+        NotFoundError: this timm has no such model.
+    """
+    problem = name_problem(name)
+    if problem is not None:
+        raise NotFoundError(
+            problem,
+            "a name of timm.list_models(), with or without the tag of published weights (resnet18, resnet18.a1_in1k)",
+            "correct the name, or install another release of timm",
+        )
 
 
 def normalization(name: str) -> tuple[Channels, Channels]:
@@ -66,9 +83,7 @@ def build(name: str, size_HW: tuple[int, int], classes: int = 0) -> nn.Module:
     Raises:
         NotFoundError: this timm has no such model.
     """
-    problem = name_problem(name)
-    if problem is not None:
-        raise NotFoundError(problem, "a model that this timm has", "correct the name, or install another timm")
+    refuse_unknown(name)
     size = {"img_size": size_HW} if _noted(name).get("fixed_input_size") else {}
     network: nn.Module = timm().create_model(name, pretrained=False, num_classes=classes, **size)
     return network
@@ -97,7 +112,9 @@ def measure(name: str, size_HW: tuple[int, int]) -> Measured:
     if not isinstance(features, torch.Tensor) or features.ndim != 2:
         shape = shape_text(tuple(features.shape[1:])) if isinstance(features, torch.Tensor) else "something else"
         raise ShapeProblem(f"a model that gives a row of features for an image; {name} gives {shape}")
-    return Measured(features.shape[1], sum(p.numel() for p in network.parameters()), bool(outstriding))
+    kept = sum(value.numel() for value in network.state_dict().values() if value.is_floating_point())
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Measured(features.shape[1], n_parameters, kept - n_parameters, bool(outstriding))
 
 
 def _watch_strides(network: nn.Module) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""The presets `timm/NAME`: one recipe for every network of the package timm. Never asks timm; `resolving` does."""
+"""The presets `timm/NAME`: one recipe for every network of the package timm. Asks timm nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RECIPE = Path(__file__).parent / "families" / "timm.yml"
 
 
 def timm_preset(key: str) -> Preset:
-    """The recipe for one network, which may turn out not to exist when it is resolved."""
+    """The recipe for one network, by the key `timm/NAME`."""
     name = key.removeprefix(TIMM)
     recipe = read(RECIPE, key)
     layers = [_named(item, name) for item in recipe.file.layers or ()]

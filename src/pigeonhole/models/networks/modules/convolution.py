@@ -22,10 +22,11 @@ class _Padded(nn.Conv2d):
     ) -> None:
         size, strides = pair(layer.kernel_size), pair(layer.strides)
         left, right, top, bottom = same_padding(shape, size, strides, layer.padding)
-        even = left == right and top == bottom
-        # Padding inside the convolution is free; uneven padding has to be a step of its own.
-        super().__init__(shape[2], filters, size, strides, (top, left) if even else 0, groups=groups, bias=bias)
-        self.sides = None if even else (left, right, top, bottom)
+        # Padding inside the convolution is free. Uneven padding has to be a step of its own, and so has that of images
+        # smaller than a stride: torch 2.13 in bf16 leaves the gradient unwritten where a kernel sees padding only.
+        inside = left == right and top == bottom and shape[0] >= strides[0] and shape[1] >= strides[1]
+        super().__init__(shape[2], filters, size, strides, (top, left) if inside else 0, groups=groups, bias=bias)
+        self.sides = None if inside else (left, right, top, bottom)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """(N, filters, H', W')."""
