@@ -34,6 +34,7 @@ def main() -> int:
         "million": ["million.py"],
         "presets": ["presets.py"],
         "choose-logistic": ["choose_logistic.py"],
+        "choose-classical": ["choose_classical.py"],
         "choose-cnn": ["choose_cnn.py"],
     }
     failed = [name for name, command in measurements.items() if not measured(name, command)]

@@ -93,7 +93,7 @@ class Images(Dataset[Any]):
         right = round(random.uniform(-1, 1) * self.moves["shift"] * width)
         down = round(random.uniform(-1, 1) * self.moves["shift"] * height)
         cos, sin = math.cos(angle), math.sin(angle)
-        x, y = (width - 1) / 2, (height - 1) / 2
+        x, y = width / 2, height / 2
         back = (cos, sin, x - cos * (x + right) - sin * (y + down), -sin, cos, y + sin * (x + right) - cos * (y + down))
         return image.transform(image.size, Image.Transform.AFFINE, back, Image.Resampling.BILINEAR)
 
