@@ -35,7 +35,9 @@ def move(x_NCHW: Tensor, how: Augmentation, random: torch.Generator) -> Tensor:
     """
     n, _, height, width = x_NCHW.shape
     places_N2F, basis_FP = _places(n, height, width, how, random)
-    places_N2P = places_N2F.to(x_NCHW.device).flatten(0, 1) @ basis_FP.to(x_NCHW.device)
+    places_N2P = places_N2F.to(x_NCHW.device, non_blocking=True).flatten(0, 1) @ basis_FP.to(
+        x_NCHW.device, non_blocking=True
+    )
     moved = functional.grid_sample(
         x_NCHW,
         places_N2P.view(n, 2, height, width).permute(0, 2, 3, 1),

@@ -28,7 +28,7 @@ def mix(x_NCHW: Tensor, alpha: float, random: torch.Generator) -> tuple[Tensor, 
         return x_NCHW, None
     seed = int(torch.randint(2**62, (), generator=random))
     drawn_N = np.random.default_rng(seed).beta(alpha, alpha, len(x_NCHW))  # torch draws no Beta from a generator
-    share_N = torch.from_numpy(np.maximum(drawn_N, 1 - drawn_N).astype(np.float32)).to(x_NCHW.device)
+    share_N = torch.from_numpy(np.maximum(drawn_N, 1 - drawn_N).astype(np.float32)).to(x_NCHW.device, non_blocking=True)
     return torch.lerp(partners(x_NCHW), x_NCHW, share_N.view(-1, 1, 1, 1)), share_N
 
 

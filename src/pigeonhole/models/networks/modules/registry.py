@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import nn
 
 from pigeonhole.models.layers import Layer, Shape
-from pigeonhole.models.layers.anywhere import Activation, Dropout
+from pigeonhole.models.layers.anywhere import Activation
+from pigeonhole.models.layers.anywhere import Dropout as DropoutLayer
 from pigeonhole.models.layers.convolution import Conv2D, DepthwiseConv2D, SeparableConv2D
 from pigeonhole.models.layers.flat import Dense, Flatten
 from pigeonhole.models.layers.normalization import BatchNormalization, LayerNormalization
@@ -22,8 +23,10 @@ from pigeonhole.models.layers.residual import Residual
 from pigeonhole.models.layers.transfer import Timm
 from pigeonhole.models.networks.modules.activations import Activate
 from pigeonhole.models.networks.modules.convolution import Convolution, DepthwiseConvolution, SeparableConvolution
+from pigeonhole.models.networks.modules.dropout import Dropout
 from pigeonhole.models.networks.modules.flat import DenseUnits, FlattenRows
 from pigeonhole.models.networks.modules.normalization import BatchNorm, LayerNorm
+from pigeonhole.models.networks.modules.order import pool_first
 from pigeonhole.models.networks.modules.pooling import GlobalPooling, Pooling
 from pigeonhole.models.networks.modules.residual import ResidualBlock
 from pigeonhole.models.networks.transfer import Backbone
@@ -42,7 +45,7 @@ BUILDERS: Mapping[type[Layer], Callable[..., nn.Module]] = {
     Activation: lambda layer, _shape: Activate(layer),
     BatchNormalization: BatchNorm,
     LayerNormalization: LayerNorm,
-    Dropout: lambda layer, _shape: nn.Dropout(layer.rate),
+    DropoutLayer: lambda layer, _shape: Dropout(layer.rate),
     Residual: lambda layer, shape: ResidualBlock(layer, shape, build_modules),
     PadTo: lambda layer, shape: nn.ZeroPad2d(layer.sides(shape)),
     Timm: Backbone,
@@ -61,7 +64,10 @@ def build_modules(layers: Sequence[Layer], shapes: Sequence[Shape]) -> list[tupl
         layers: in their order.
         shapes: before each of them; what stands behind those is not read.
     """
+    known = layers[: len(shapes)]
+    modules = [build_module(layer, shape) for layer, shape in zip(known, shapes, strict=False)]
+    pool_first(known, modules)
     return [
-        (f"{number:02d}_{layer.key}", build_module(layer, shape))
-        for number, (layer, shape) in enumerate(zip(layers, shapes, strict=False), start=1)
+        (f"{number:02d}_{layer.key}", module)
+        for number, (layer, module) in enumerate(zip(known, modules, strict=True), start=1)
     ]
