@@ -36,6 +36,7 @@ def main() -> int:
         "choose-logistic": ["choose_logistic.py"],
         "choose-classical": ["choose_classical.py"],
         "choose-cnn": ["choose_cnn.py"],
+        "choose-cnn-tiny": ["choose_cnn_tiny.py"],
     }
     failed = [name for name, command in measurements.items() if not measured(name, command)]
     return 1 if failed else 0
