@@ -15,10 +15,10 @@ from tiny_networks import data, spec
 
 from pigeonhole import models
 
-EPOCHS = 36
+EPOCHS = 14
 EVERY_S = 0.01  # between checkpoints, so that some kills land in an epoch that is gone on with inside
 THREADS = 2  # with one, the order of sums could not differ between processes
-KILLS = 3
+KILLS = 2
 CHILD = """
 import sys
 from pathlib import Path
