@@ -15,8 +15,8 @@ from pigeonhole.export.network import network_graph
 from pigeonhole.export.verification import open_model, verify
 from pigeonhole.models.networks.batches import Normalizer
 from pigeonhole.models.networks.network import network_of
-from pigeonhole.models.networks.steps import decided
 from pigeonhole.models.networks.trained import TrainedNetwork
+from pigeonhole.models.networks.undecided import decided
 from pigeonhole.testing.presets import sample
 
 SHAPE = (9, 8, 3)

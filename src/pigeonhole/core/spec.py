@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,12 +15,13 @@ from pigeonhole.core.errors import SpecError, listing
 
 Place = tuple[str | int, ...]
 Lines = Mapping[Place, int]
+_UNION_TAG = re.compile(r"[-\[(]")  # what pydantic puts into a place for the member of a union it tried
 
 
 class Spec(BaseModel):
-    """The base of all specs: frozen, and an unknown key is a mistake."""
+    """The base of all specs: frozen; an unknown key is a mistake, and so is a number that is none or has no end."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 SpecT = TypeVar("SpecT", bound=BaseModel)
@@ -105,14 +107,27 @@ def validate(model: type[SpecT], value: Any, source: str, lines: Lines | None = 
 
 
 def _problem(model: type[BaseModel], detail: Any, lines: Lines) -> str:
-    place = tuple(detail["loc"])
+    place = tuple(step for step in detail["loc"] if not _UNION_TAG.search(str(step)))
     line = next((lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines), None)
     where = f"line {line}: " if line else ""
     name = ".".join(map(str, place)) or "the whole"
     if detail["type"] == "extra_forbidden":
         return f"{where}{name}: unknown key{suggestion(str(place[-1]), _fields_at(model, place[:-1]))}"
     received = "" if detail["type"] == "missing" else f", received {_short(detail.get('input'))}"
-    return f"{where}{name}: {detail['msg'][:1].lower()}{detail['msg'][1:]}{received}"
+    return f"{where}{name}: {_message(detail)}{received}{_closest(detail)}"
+
+
+def _message(detail: Any) -> str:
+    if detail["type"] == "model_type":
+        return "a mapping of settings is accepted"
+    text = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{text[:1].lower()}{text[1:]}"
+
+
+def _closest(detail: Any) -> str:
+    if detail["type"] != "literal_error" or not isinstance(detail.get("input"), str):
+        return ""
+    return suggestion(detail["input"], re.findall("'([^']*)'", detail["ctx"]["expected"]))
 
 
 def _fields_at(model: type[BaseModel], place: Place) -> list[str]:

@@ -67,7 +67,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: the seed; a `RandomState`, or NumPy's own for `None`, draws one.
         verbose: whether to show progress on stderr.
         **settings: any other parameter of the preset, and fields of a network's training, with two underscores for a
-            dot (`optimizer__momentum=0.8`). `get_params`, `set_params` and searches know them.
+            dot (`optimizer__weight_decay=1e-4`). `get_params`, `set_params` and searches know them.
 
     Attributes:
         classes_: the labels (K,), sorted.

@@ -31,6 +31,7 @@ FORMAT = "pigeonhole-classifier"
 FORMAT_VERSION = 1
 _FILE = "classifier.json"
 _NETWORK = "network-"
+_KEYS = ("arguments", "classes", "n_features_in", "feature_names_in", "inputs", "network", "sha256")
 
 
 def save(classifier: ImageClassifier, inputs: Inputs, folder: Path) -> None:
@@ -139,7 +140,19 @@ def _read(folder: Path) -> dict[str, Any]:
             f"{FORMAT}, version {FORMAT_VERSION}",
             "use the pigeonhole release that wrote it, or a later one",
         )
+    _refuse_damaged(path, saved)
     return cast("dict[str, Any]", saved)
+
+
+def _refuse_damaged(path: Path, saved: dict[str, Any]) -> None:
+    missing = {*_KEYS} - saved.keys()
+    network = str(saved.get("network", ""))
+    if missing or not saved["sha256"] or not network.startswith(_NETWORK) or Path(network).name != network:
+        raise DataError(
+            f"{path} lacks {', '.join(sorted(missing)) or 'a network of its own'}",
+            f"{', '.join(_KEYS)}",
+            "save the classifier again",
+        )
 
 
 def _restored(kind: type[ClassifierT], saved: dict[str, Any], trained: models.Trained) -> ClassifierT:

@@ -98,6 +98,6 @@ def _decided(trained: Trained, images_NHWC: Images) -> npt.NDArray[np.bool_]:
     """The images on which any exact program gives the same; all of them, unless there are step functions."""
     if trained.kind != "network":
         return np.ones(len(images_NHWC), bool)
-    from pigeonhole.models.networks.steps import decided
+    from pigeonhole.models.networks.undecided import decided
 
     return decided(cast("TrainedNetwork", trained), images_NHWC)

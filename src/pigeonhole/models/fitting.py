@@ -71,7 +71,7 @@ def fit(
 
 
 def load(folder: Path) -> Trained:
-    """The finished network in a model folder, with the weights of its best epoch.
+    """The finished network in a model folder, with the weights of the epoch it kept.
 
     Raises:
         NotFoundError: no finished network is there (an estimator lives on as its bundle only).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from pigeonhole.core.errors import SpecError, listing
 from pigeonhole.core.spec import suggestion, validate
 from pigeonhole.models import presets
-from pigeonhole.models.layers import CLASSES, Layer, parse_layers
+from pigeonhole.models.layers import CLASSES, LAYERS, Layer, parse_layers
 from pigeonhole.models.layers.registry import layer_to_item
 from pigeonhole.models.settings import OPTIMIZER_FIELDS, SCHEDULE_FIELDS, Training, without_left_over
 from pigeonhole.models.spec import ModelSpec, Parameter, Scalar
@@ -34,17 +35,20 @@ def resolve(model: str, settings: Mapping[str, Any] | None = None) -> ModelSpec:
     preset = preset_of(model)
     settings = settings or {}
     problems: list[str] = []
-    values = _parameter_values(preset, settings, problems)
+    overlaid = _overlaid(preset, settings)
+    values = _parameter_values(preset, {k: v for k, v in settings.items() if k not in overlaid}, problems)
     layers = _layers(preset, values, problems)
-    training = _training(preset, values, settings, problems)
+    training = _training(preset, values, settings, overlaid, problems)
     estimator = _estimator(preset, values, problems)
     if problems:
         raise SpecError(
             f"{preset.key}: {len(problems)} problem{'s' if len(problems) > 1 else ''}\n{listing(problems)}",
             f"the parameters of {preset.key}: {', '.join(preset.defaults)}"
-            + ("" if training is None else f"; of its training: {', '.join(_other_fields(preset))}"),
+            + ("" if training is None else f"; of its training: {', '.join(_other_fields(preset))}")
+            + (f"; layers: {', '.join(LAYERS)}" if len(layers) < len(preset.file.layers or ()) else ""),
             f"pigeonhole presets show {preset.key}",
         )
+    values = {name: value for name, value in values.items() if name not in overlaid}
     return ModelSpec(preset.key, preset.kind, values, tuple(map(layer_to_item, layers)), training, estimator)
 
 
@@ -62,6 +66,14 @@ def preset_of(model: str) -> presets.Preset:
         refuse_unknown(model.removeprefix(presets.TIMM))
         return presets.timm_preset(model)
     return presets.get(model)
+
+
+def _overlaid(preset: presets.Preset, settings: Mapping[str, Any]) -> set[str]:
+    """Parameters that name a section of the training and are set to its numbers, as `augment.rotate_degrees=3` does."""
+    if preset.kind != "network":
+        return set()
+    sections = {name for name in preset.defaults if name in Training.model_fields}
+    return {name for name in sections if isinstance(settings.get(name), Mapping)}
 
 
 def _other_fields(preset: presets.Preset) -> list[str]:
@@ -107,10 +119,12 @@ def _in_range(parameter: Parameter, value: float) -> bool:
     # Written so that NaN is out of every range.
     low = -float("inf") if parameter.low is None else parameter.low
     high = float("inf") if parameter.high is None else parameter.high
-    return low <= value <= high
+    return math.isfinite(value) and low <= value <= high
 
 
 def _range_text(parameter: Parameter) -> str:
+    if parameter.low is None and parameter.high is None:
+        return "a finite number"
     if parameter.low is None or parameter.high is None:
         return f"at most {parameter.high:g}" if parameter.low is None else f"at least {parameter.low:g}"
     return f"{parameter.low:g} to {parameter.high:g}"
@@ -139,12 +153,17 @@ def _layers(preset: presets.Preset, values: Mapping[str, Scalar], problems: list
 
 
 def _training(
-    preset: presets.Preset, values: Mapping[str, Scalar], settings: Mapping[str, Any], problems: list[str]
+    preset: presets.Preset,
+    values: Mapping[str, Scalar],
+    settings: Mapping[str, Any],
+    overlaid: set[str],
+    problems: list[str],
 ) -> Training | None:
     if preset.kind != "network":
         return None
     own = _filled(preset.file.training, values, problems)
-    extra = {name: value for name, value in settings.items() if name in Training.model_fields and name not in values}
+    fields = {name for name in Training.model_fields if name not in values or name in overlaid}
+    extra = {name: value for name, value in settings.items() if name in fields}
     own = without_left_over(own, extra, "optimizer", OPTIMIZER_FIELDS)
     own = without_left_over(own, extra, "schedule", SCHEDULE_FIELDS)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,7 +74,9 @@ def find_learning_rate(
     source = data.open_dataset(space, dataset)
     spec = models.resolve(model, settings or {})
     found = models.search_learning_rate(spec, training_data(source, spec.kind), seed=seed)
-    name = f"{source.ref.replace(':', '-')}-{Path(model).stem}-{seed}"
+    # Named after all that decides it, so that no chart takes another's place.
+    mark = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode()).hexdigest()[:6]
+    name = f"{source.ref.replace(':', '-')}-{Path(model).stem}-{seed}-{mark}"
     return LearningRateSearch(
         dataset=source.ref,
         model=model,

@@ -54,6 +54,9 @@ def train(
     space = Workspace.find(workspace)
     source = data.open_dataset(space, dataset)
     spec = models.resolve(model, settings or {})
+    if spec.kind == "network":
+        # Layers that do not fit are told before there is a run.
+        models.summarize(spec, source.shape_HWC, len(source.class_names))
     parent, start_from = _start(space, resume_from)
     run = tracking.Runs(space).start_or_continue(
         spec.to_dict(),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pigeonhole.core.errors import SpecError
 from pigeonhole.core.spec import Lines, Place, suggestion, validate
 from pigeonhole.models.layers.anywhere import Activation, Dropout
+from pigeonhole.models.layers.base import Activation as ActivationName
 from pigeonhole.models.layers.base import Layer
 from pigeonhole.models.layers.base import layer_to_item as layer_to_item
 from pigeonhole.models.layers.convolution import Conv2D, DepthwiseConv2D, SeparableConv2D
@@ -93,7 +94,8 @@ def _parse(item: Any, spot: _Spot, problems: list[str]) -> Layer:
     name, settings = _name_and_settings(item, spot)
     kind = LAYERS.get(name)
     if kind is None:
-        raise SpecError(f"{spot}: unknown layer {name!r}{suggestion(name, list(LAYERS))}")
+        hint = f"; write `activation: {name}`" if name in get_args(ActivationName) else suggestion(name, list(LAYERS))
+        raise SpecError(f"{spot}: unknown layer {name!r}{hint}")
     plain = settings is not None and not isinstance(settings, Mapping)
     if plain:
         if kind.main is None:

@@ -138,6 +138,14 @@ class Trainer:
             f"the loss is {bad.loss.item()} at step {bad.step:,} (epoch {epoch} of {self.training.epochs}),"
             f" with learning rate {bad.learning_rate:.4g} and gradient norm {norm:.4g}",
             "a finite loss",
-            f"train with a lower rate (--set learning_rate={self.training.optimizer.learning_rate / 4:.2g}),"
-            " with --set global_clipnorm=1, or with --set precision=fp32",
+            self._remedy(),
         )
+
+    def _remedy(self) -> str:
+        """What is left to do: not what is done already."""
+        ways = [f"a lower rate (--set optimizer.learning_rate={self.training.optimizer.learning_rate / 4:.2g})"]
+        if not self.training.global_clipnorm:
+            ways.append("--set global_clipnorm=1")
+        if self.hardware.precision != "fp32":
+            ways.append("--set precision=fp32")
+        return f"train with {' or '.join(ways)}"

@@ -57,7 +57,9 @@ def score(
     targets_N = torch.from_numpy(np.asarray(labels_N, np.int64)).to(logits_NK.device)
     loss = float(objective.losses(logits_NK, Targets(targets_N))[1])
     if not math.isfinite(loss):
-        raise TrainingError(f"the validation loss is {loss}", "a finite loss", "train with a lower --set learning_rate")
+        raise TrainingError(
+            f"the validation loss is {loss}", "a finite loss", "train with a lower --set optimizer.learning_rate"
+        )
     return Score(loss, float((logits_NK.argmax(dim=1) == targets_N).float().mean()))
 
 

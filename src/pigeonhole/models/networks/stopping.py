@@ -38,8 +38,8 @@ class Stopping(Callback):
 
     @override
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
-        """Notes in the record whether it is the best so far."""
-        record["best"] = self.follow(record)
+        """Notes in the record whether it is the best so far; where the last is kept, none is marked."""
+        record["best"] = self.follow(record) and self._how.restore_best_weights
         trainer.state.stop |= self.is_due
 
     def follow(self, record: dict[str, Any]) -> bool:

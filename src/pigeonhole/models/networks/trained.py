@@ -31,7 +31,7 @@ FORMAT_VERSION = 1
 
 @dataclass
 class TrainedNetwork:
-    """A network with the weights of its best epoch; see `models.Trained`.
+    """A network with the weights of the epoch it kept; see `models.Trained`.
 
     Attributes:
         network: in fp32, evaluation mode, on the CPU.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from pigeonhole.core.spec import Spec
 from pigeonhole.models.settings.augmentation import Augmentation, recipe
@@ -45,7 +45,7 @@ class Training(Spec):
 
     epochs: Count = 10
     batch_size: Count = 128
-    min_steps: Count = 1
+    min_steps: Annotated[int, Field(ge=1, le=10_000)] = 1
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     augment: Annotated[Augmentation, BeforeValidator(recipe)] = Augmentation()
