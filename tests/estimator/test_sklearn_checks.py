@@ -38,7 +38,7 @@ NEEDS_AN_IMAGE = (
     "check_supervised_y_2d",
 )
 # Enough to pass the one check that wants a score; the defaults pass too and take longer.
-QUICK = {"hidden": 16, "min_steps": 6, "learning_rate": 0.01, "augment": "none"}
+QUICK = {"hidden": 16, "min_steps": 12, "learning_rate": 0.01, "augment": "none"}
 
 
 @parametrize_with_checks([ImageClassifier("mlp-128"), ImageClassifier("logistic-regression")])
