@@ -59,10 +59,11 @@ CANDIDATES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "xgboost": (
         {},
         {"n_estimators": 200},
-        {"max_depth": 5, "n_estimators": 300, "colsample_bytree": 0.2, "max_bin": 64},
-        {"max_depth": 5, "n_estimators": 200, "learning_rate": 0.2, "colsample_bytree": 0.4, "subsample": 0.8},
-        {"max_depth": 8, "learning_rate": 0.2, "colsample_bytree": 0.12, "min_child_weight": 0.1},
-        {"n_estimators": 300, "learning_rate": 0.2, "colsample_bytree": 0.3},
+        {"n_estimators": 400, "min_child_weight": 1.0},
+        {"learning_rate": 0.3, "subsample": 0.7, "colsample_bytree": 0.15, "min_child_weight": 1.0, "max_bin": 32},
+        {"n_estimators": 300, "subsample": 0.7, "colsample_bytree": 0.3, "min_child_weight": 1.0, "max_bin": 32},
+        {"max_depth": 8, "subsample": 0.7, "colsample_bytree": 0.12, "min_child_weight": 0.1, "max_bin": 32},
+        {"max_depth": 5},
     ),
     "lightgbm": (
         {},
@@ -101,7 +102,7 @@ def main() -> None:
 def line(key: str, settings: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     changed = ", ".join(f"{name} {value}" for name, value in settings.items()) or "as it is"
     return (
-        f"{key + ': ' + changed:<46} {figures['validation_accuracy']:>9.2%} {figures['validation_loss']:>9.4f}"
+        f"{f'{key}: {changed}':<46} {figures['validation_accuracy']:>9.2%} {figures['validation_loss']:>9.4f}"
         f" {figures['seconds']:>8.1f} {figures['core_seconds']:>9.1f} {figures['parameters']:>11,}"
     )
 
