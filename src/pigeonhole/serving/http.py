@@ -56,9 +56,9 @@ class Request:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """An answer before it is sent.
+    """An answer before it is sent; completed on its way out.
 
     Attributes:
         headers: beside those that every answer has.

@@ -6,7 +6,6 @@ Axes: N images, K classes.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -83,17 +82,17 @@ class Scorer:
             reply = await self._answer(dialect, request, body, deployment, outcome)
             copies = self.router.copies(deployment)
             if copies and outcome.decoded is not None:
-                hand_out = functools.partial(
+                reply.afterwards = functools.partial(
                     self._hand_out, deployment, copies, dialect, request, body, outcome.decoded
                 )
-                reply = dataclasses.replace(reply, afterwards=hand_out)
         except ConnectionResetError:
             raise
         except Exception as error:  # noqa: BLE001 - the edge of a request; caught here to be logged with its latency
             reply = failed(error, request.id, deployed=self._is_endpoint)
         latency_ms = (time.perf_counter() - outcome.started) * 1e3
         _account(reply, deployment, outcome, latency_ms)
-        return deployment.signed(reply, latency_ms)
+        deployment.sign(reply, latency_ms)
+        return reply
 
     async def _answer(
         self, dialect: Dialect, request: Request, body: bytes, deployment: Deployed, outcome: _Outcome

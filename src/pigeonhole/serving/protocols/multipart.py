@@ -17,7 +17,7 @@ from pigeonhole.serving.protocols.image_body import asks_to_invert
 
 KIND = b"multipart/form-data"
 MAX_HEAD_BYTES = 4096
-_BOUNDARY = re.compile(rb';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
+_BOUNDARY = re.compile(rb';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;"]{1,70})(?=[\s;]|$))', re.IGNORECASE)
 _NAME = re.compile(rb';\s*name=(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
 # The form with a star (RFC 5987) is what Python's clients write for a name that is not ASCII.
 _FILENAME = re.compile(rb""";\s*filename(?:="([^"]*)"|=([^\s;"]+)|\*=[\w-]*'[^']*'([^\s;]+))""", re.IGNORECASE)

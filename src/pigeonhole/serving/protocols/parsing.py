@@ -15,8 +15,12 @@ from pigeonhole.core.errors import UsageError
 EXAMPLE = '{"data": [[0, 0, 127, …]]}'
 
 
-def parse(body: bytes, example: str = EXAMPLE) -> Any:
+def parse(body: bytes, example: str = "") -> Any:
     """The JSON in a body.
+
+    Args:
+        body: what shall be JSON.
+        example: of what is accepted; empty means what /score accepts.
 
     Raises:
         UsageError: it is not JSON.
@@ -30,9 +34,11 @@ def parse(body: bytes, example: str = EXAMPLE) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         reason = "too deeply nested" if isinstance(error, RecursionError) else str(error)
+        if example:
+            raise UsageError(f"the body is no JSON: {reason}", f"{example} in UTF-8", "correct the body") from None
         raise UsageError(
             f"the body is neither JSON nor a PNG or JPEG file: {reason}",
-            f"{example} as JSON in UTF-8, or the bytes of one image file",
+            f"{EXAMPLE} as JSON in UTF-8, or the bytes of one image file",
             "with curl, send a file unchanged by --data-binary @FILE",
         ) from None
 
