@@ -1,13 +1,17 @@
-"""The application without a socket, for what a real model would not do: fail, or take for ever."""
+"""The application in this process, for what a real model would not do: fail, or take for ever."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from types import SimpleNamespace
 
 import httpx
+from uvicorn.server import ServerState
 
 from pigeonhole.serving.app import App
 from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.connection import Connection
 from pigeonhole.serving.deployed import Deployed
 
 
@@ -26,8 +30,22 @@ def asking(app, scenario):
     """Runs `scenario(client)` against the application."""
 
     async def within():
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await scenario(client)
+        state = ServerState()
+        config = SimpleNamespace(loaded_app=app)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Connection(config, state, None), "127.0.0.1", 0)
+        looking = asyncio.create_task(look_on(state))
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, httpx.AsyncClient(base_url=address, timeout=30) as client:
+            outcome = await scenario(client)
+        looking.cancel()
+        return outcome
 
     return asyncio.run(within())
+
+
+async def look_on(state):
+    while True:
+        for connection in list(state.connections):
+            connection.look(time.monotonic(), 75)
+        await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The ASGI application: keys, routes, and one JSON body for every failure. What a route does stands elsewhere."""
+"""The application: keys, ids, routes, and one JSON body for every failure. What a route does stands elsewhere."""
 
 from __future__ import annotations
 
@@ -10,21 +10,12 @@ from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.failures import failed
 from pigeonhole.serving.feedback import FeedbackTaker
-from pigeonhole.serving.http import (
-    CLIENT_ID_LIMIT,
-    Headers,
-    Receive,
-    Request,
-    RequestError,
-    Scope,
-    Send,
-    send_reply,
-)
+from pigeonhole.serving.http import CLIENT_ID, CLIENT_ID_LIMIT, Headers, Request, RequestError, Respond
 from pigeonhole.serving.pages import Pages
-from pigeonhole.serving.routes import OPEN, Handler, Routes
+from pigeonhole.serving.routes import OPEN, Routes
 from pigeonhole.serving.scoring import Scorer
 
-_CLIENT_IDS = (b"x-request-id", b"x-ms-client-request-id")
+_CLIENT_IDS = (b"x-request-id", CLIENT_ID)
 
 
 class App:
@@ -37,39 +28,44 @@ class App:
     """
 
     def __init__(self, config: ServingConfig, deployments: Sequence[Deployed], source: str) -> None:
+        self.max_body_bytes = config.max_body_bytes
+        self.request_timeout_s = config.request_timeout_s
         self.scorer = Scorer(config, deployments)
         self.pages = Pages(config, deployments, self.scorer)
         logs = [deployment.log for deployment in deployments if deployment.log]
+        self._feedback = FeedbackTaker(logs, source)
         self._key_hashes = config.key_hashes
         self._source = source
         self._numbers = itertools.count(1)
-        self._routes = Routes(self.scorer, self.pages, FeedbackTaker(config, logs, source))
+        self._routes = Routes(self.scorer, self.pages, self._feedback)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        if scope["type"] != "http":
-            return
-        request = Request(scope, dict(scope["headers"]), receive, f"{self._source}-{next(self._numbers):x}")
+    @property
+    def is_stopping(self) -> bool:
+        """Whether each answer is the last one of its connection."""
+        return not self.pages.ready
+
+    def new_id(self) -> str:
+        """An id for a request."""
+        return f"{self._source}-{next(self._numbers):x}"
+
+    def answer(self, request: Request, respond: Respond) -> None:
+        """Answers one request, now or later."""
         try:
-            reply = await self._handler(request)(request)
-        except ConnectionResetError:
-            return
+            if self._key_hashes and request.path not in OPEN:
+                self._check_key(request.headers)
+            _check_ids(request.headers)
+            self._routes.find(request.path, request.method)(request, respond)
         except Exception as error:  # noqa: BLE001 - the process edge: the request fails, the server does not
-            reply = failed(error, request.id)
-        await send_reply(send, reply, request, last=not self.pages.ready)
-        if reply.afterwards:
-            reply.afterwards()
+            respond(failed(error, request.id))
+
+    def give_up(self, request: Request) -> None:
+        """Answers a scoring request whose time is over; what it still computes goes nowhere."""
+        self.scorer.give_up(request)
 
     def close(self) -> None:
         """Ends the threads."""
         self.scorer.close()
-
-    def _handler(self, request: Request) -> Handler:
-        path, method = request.scope["path"], request.scope["method"]
-        if self._key_hashes and path not in OPEN:
-            self._check_key(request.headers)
-        _check_ids(request.headers)
-        return self._routes.find(path, method)
+        self._feedback.close()
 
     def _check_key(self, headers: Headers) -> None:
         if b"authorization" not in headers:

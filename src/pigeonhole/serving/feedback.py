@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import orjson
 
 from pigeonhole.core.errors import DataError, NotFoundError, UsageError, listing
 from pigeonhole.predictions import PredictionLog, add_feedback
-from pigeonhole.serving.config import ServingConfig
-from pigeonhole.serving.failures import too_slow
-from pigeonhole.serving.http import Reply, Request, RequestError, read_body
+from pigeonhole.serving.failures import failed
+from pigeonhole.serving.http import Reply, Request, RequestError, Respond
 
+THREADS = 4
 _EXAMPLE = '{"request_id": "…", "label": "7", "position": 0}'
 
 
@@ -21,18 +22,16 @@ class FeedbackTaker:
     """Takes feedback on what this endpoint answered.
 
     Args:
-        config: limits.
         logs: the prediction logs of its deployments; without one there is nothing to say what was right about.
         source: what the request ids of this process begin with.
     """
 
-    def __init__(self, config: ServingConfig, logs: Sequence[PredictionLog], source: str) -> None:
-        self._limit = config.max_body_bytes
-        self._timeout_s = config.request_timeout_s
+    def __init__(self, logs: Sequence[PredictionLog], source: str) -> None:
         self._logs = logs
         self._source = source
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="feedback")
 
-    async def take(self, request: Request) -> Reply:
+    def take(self, request: Request, respond: Respond) -> None:
         """Records one label; it is on the disk when the answer goes out."""
         if not self._logs:
             raise RequestError(
@@ -42,13 +41,22 @@ class FeedbackTaker:
                 "feedback to a deployed endpoint",
                 "deploy the model (pigeonhole deploy) instead of serving a bundle by itself",
             )
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                body = await read_body(request, self._limit)
-        except TimeoutError:
-            raise too_slow(self._timeout_s * 1e3) from None
-        await asyncio.to_thread(record_feedback, self._logs, self._source, body)
-        return Reply(200, orjson.dumps({"recorded": 1, "request_id": request.id}))
+        body, loop = request.body(), asyncio.get_running_loop()
+        recording = self._executor.submit(record_feedback, self._logs, self._source, body)
+        recording.add_done_callback(lambda done: loop.call_soon_threadsafe(_acknowledge, done, request, respond))
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _acknowledge(recorded: Future[None], request: Request, respond: Respond) -> None:
+    try:
+        recorded.result()
+        reply = Reply(200, orjson.dumps({"recorded": 1, "request_id": request.id}))
+    except Exception as error:  # noqa: BLE001 - the edge of a request
+        reply = failed(error, request.id)
+    respond(reply)
 
 
 def record_feedback(logs: Sequence[PredictionLog], source: str, body: bytes) -> None:

@@ -32,28 +32,28 @@ class Pages:
         self._deployments = deployments
         self._scorer = scorer
 
-    async def home(self, _request: Request) -> Reply:
+    def home(self, _request: Request) -> Reply:
         """The word that Azure's server says here."""
         return Reply(200, b"Healthy", b"text/html; charset=utf-8")
 
-    async def options(self, _request: Request) -> Reply:
+    def options(self, _request: Request) -> Reply:
         """What may be done at /score."""
         return Reply(200, b"", JSON, ((b"allow", b"GET, POST, OPTIONS"),))
 
-    async def ping(self, request: Request) -> Reply:
+    def ping(self, request: Request) -> Reply:
         """MLflow's question whether requests are answered."""
-        await self.is_ready(request)
+        self.is_ready(request)
         return Reply(200, b"\n", b"text/plain; charset=utf-8")
 
-    async def version(self, _request: Request) -> Reply:
+    def version(self, _request: Request) -> Reply:
         """The version of what answers."""
         return Reply(200, __version__.encode(), b"text/plain; charset=utf-8")
 
-    async def live(self, _request: Request) -> Reply:
+    def live(self, _request: Request) -> Reply:
         """The process runs."""
         return Reply(200, b'{"live":true}')
 
-    async def is_ready(self, _request: Request) -> Reply:
+    def is_ready(self, _request: Request) -> Reply:
         """Requests are answered; no longer so once the server was told to stop."""
         if not self.ready:
             raise RequestError(
@@ -63,11 +63,9 @@ class Pages:
             200, orjson.dumps({"ready": True, "deployments": {one.name: one.model for one in self._deployments}})
         )
 
-    async def swagger(self, request: Request) -> Reply:
+    def swagger(self, request: Request) -> Reply:
         """The OpenAPI document; `?version=3` or `3.1` for the newer kinds."""
-        version = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)).get(
-            "version", "2"
-        )
+        version = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)).get("version", "2")
         if version not in VERSIONS:
             raise RequestError(
                 404, "no_such_version", f"OpenAPI version {version!r}", ", ".join(VERSIONS), "ask for one of these"
@@ -81,7 +79,7 @@ class Pages:
         names = [one.name for one in self._deployments]
         return Reply(200, orjson.dumps(document(version, told.facts, names, models, keyed=self._keyed)))
 
-    async def metrics(self, _request: Request) -> Reply:
+    def metrics(self, _request: Request) -> Reply:
         """Counters for Prometheus."""
         counted = [
             ({"model": one.model, "deployment": one.name}, one.metrics, _others(one)) for one in self._deployments
@@ -93,7 +91,7 @@ class Pages:
                 "When the process started, in seconds since 1970",
                 self._deployments[0].metrics.started_s,
             ),
-            "requests_in_flight": ("gauge", "Scoring requests under way", float(len(self._scorer.deadlines))),
+            "requests_in_flight": ("gauge", "Scoring requests under way", float(len(self._scorer.under_way))),
             "unrouted_total": (
                 "counter",
                 "Requests for a deployment that is not there, or that no deployment has traffic for",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from pigeonhole.serving.feedback import FeedbackTaker
-from pigeonhole.serving.http import Reply, Request, RequestError
+from pigeonhole.serving.http import Reply, Request, RequestError, Respond
 from pigeonhole.serving.model_pages import ModelPages
 from pigeonhole.serving.pages import Pages
 from pigeonhole.serving.protocols.azure import SCORE, SCORE_BY_QUERY
@@ -15,7 +15,8 @@ from pigeonhole.serving.protocols.mlflow import INVOCATIONS
 from pigeonhole.serving.protocols.open_inference import INFER
 from pigeonhole.serving.scoring import Scorer
 
-Handler = Callable[[Request], Awaitable[Reply]]
+Handler = Callable[[Request, Respond], None]
+Page = Callable[[Request], Reply]
 # What load balancers and probes ask, which have no key and learn nothing from the answers.
 OPEN = frozenset({"/", "/ping", "/v2/health/live", "/v2/health/ready"})
 _MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?(/infer|/ready)?")
@@ -35,17 +36,17 @@ class Routes:
         self._models = ModelPages(scorer.router)
         score, by_query = partial(scorer.score, SCORE), partial(scorer.score, SCORE_BY_QUERY)
         self._fixed: dict[str, Mapping[str, Handler]] = {
-            "/": {"GET": pages.home},
-            "/score": {"GET": by_query, "POST": score, "OPTIONS": pages.options},
+            "/": {"GET": partial(_tell, pages.home)},
+            "/score": {"GET": by_query, "POST": score, "OPTIONS": partial(_tell, pages.options)},
             "/invocations": {"POST": partial(scorer.score, INVOCATIONS)},
             "/feedback": {"POST": feedback.take},
-            "/ping": {"GET": pages.ping},
-            "/version": {"GET": pages.version},
-            "/metrics": {"GET": pages.metrics},
-            "/swagger.json": {"GET": pages.swagger},
-            "/v2": {"GET": self._models.server},
-            "/v2/health/live": {"GET": pages.live},
-            "/v2/health/ready": {"GET": pages.is_ready},
+            "/ping": {"GET": partial(_tell, pages.ping)},
+            "/version": {"GET": partial(_tell, pages.version)},
+            "/metrics": {"GET": partial(_tell, pages.metrics)},
+            "/swagger.json": {"GET": partial(_tell, pages.swagger)},
+            "/v2": {"GET": partial(_tell, self._models.server)},
+            "/v2/health/live": {"GET": partial(_tell, pages.live)},
+            "/v2/health/ready": {"GET": partial(_tell, pages.is_ready)},
         }
 
     def find(self, path: str, method: str) -> Handler:
@@ -74,4 +75,8 @@ class Routes:
         if what == "/infer":
             return {"POST": partial(self._scorer.infer, INFER, name, version)}
         page = self._models.ready if what == "/ready" else self._models.model
-        return {"GET": partial(page, name, version)}
+        return {"GET": partial(_tell, partial(page, name, version))}
+
+
+def _tell(page: Page, request: Request, respond: Respond) -> None:
+    respond(page(request))

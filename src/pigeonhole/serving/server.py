@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from types import FrameType
+from typing import Any, cast
 
 import uvicorn
 
@@ -28,6 +29,10 @@ from pigeonhole.serving.listening import BACKLOG, listen
 logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
 GRACE_S = 0.2
+IDLE_S = 75.0
+SWITCH_S = 0.0002
+# uvicorn ticks ten times a second.
+LOOK_TICKS = 2
 
 
 def run(config: ServingConfig) -> int:
@@ -52,6 +57,8 @@ def run(config: ServingConfig) -> int:
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    # The thread that writes the prediction log must not keep the interpreter from a request for long.
+    sys.setswitchinterval(SWITCH_S)
     previous = {number: signal.signal(number, _leave_to_the_server) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         server.run(sockets=[listener])
@@ -115,7 +122,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: App, config: ServingConfig, listener: socket.socket, started: float) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                cast("Any", app),  # no ASGI application: `Connection` hands it whole requests
                 http=Connection,
                 ws="none",
                 lifespan="off",
@@ -125,7 +132,6 @@ class _Server(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 backlog=BACKLOG,
-                timeout_keep_alive=75,
                 timeout_graceful_shutdown=math.ceil(config.drain_s),
             )
         )
@@ -146,6 +152,13 @@ class _Server(uvicorn.Server):
         seconds = time.perf_counter() - self._started_at
         logger.info("%s ready at http://%s:%d after %.2f s", _shown(self._serving), host, address[1], seconds)
         announce(self._serving.status_fd, {"ready": True, "port": address[1], "seconds": round(seconds, 3)})
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % LOOK_TICKS == 0:
+            now_s = time.monotonic()
+            for connection in list(self.server_state.connections):
+                cast("Connection", connection).look(now_s, IDLE_S)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.pages.ready = False
