@@ -232,6 +232,11 @@ class Connection(asyncio.Protocol):
         if self._answering is None and not self._waiting and not self._is_reading:
             self._close()
 
+    def abort(self) -> None:
+        """Ends it at once."""
+        self._is_closing = True
+        self._transport.abort()
+
     def look(self, now_s: float, idle_s: float) -> None:
         """Ends what takes too long: a request that is still coming or being answered, or silence.
 

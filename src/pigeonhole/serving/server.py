@@ -180,6 +180,10 @@ class _Server(uvicorn.Server):
         # A connection accepted a moment ago has its request still under way: closing it now would lose that.
         await asyncio.sleep(GRACE_S)
         await super().shutdown(sockets)
+        # Who has not sent the rest of a request by now is let go; the loop does not end while a connection is open.
+        for connection in list(self.server_state.connections):
+            cast(Connection, connection).abort()
+        await asyncio.sleep(0)
 
 
 def _shown(config: ServingConfig) -> str:
