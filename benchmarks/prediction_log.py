@@ -49,7 +49,9 @@ def main() -> None:
     for _ in range(options.rounds):
         for kind, log_images in KINDS.items():
             rounds[kind].append(measured(options, log_images))
-    figures = {kind: {name: statistics.median(row[name] for row in rows) for name in rows[0]} for kind, rows in rounds.items()}
+    figures = {
+        kind: {name: statistics.median(row[name] for row in rows) for name in rows[0]} for kind, rows in rounds.items()
+    }
     show(figures)
     if options.json:
         write_json(options.json, {"options": {"requests": options.requests, "images": options.images}, **figures})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pigeonhole.predictions.blocks import Entry
+    from pigeonhole.predictions.export import ExportedLog, export_log
     from pigeonhole.predictions.feedback import add_feedback
     from pigeonhole.predictions.log import PredictionLog
     from pigeonhole.predictions.logged import LoggedRequest, read_images, read_requests
@@ -15,21 +16,25 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_LABEL",
     "Entry",
+    "ExportedLog",
     "Limits",
     "LoggedRequest",
     "PredictionLog",
     "Window",
     "add_feedback",
+    "export_log",
     "read_images",
     "read_requests",
     "read_window",
 ]
 _HOMES = {
     "Entry": "blocks",
+    "ExportedLog": "export",
     "Limits": "retention",
     "LoggedRequest": "logged",
     "PredictionLog": "log",
     "add_feedback": "feedback",
+    "export_log": "export",
     "read_images": "logged",
     "read_requests": "logged",
 }

@@ -31,6 +31,7 @@ class Source:
 
     Attributes:
         id: begins its request ids.
+        endpoint: whose server it was.
         deployment: which deployment of the endpoint it served.
         model: the model version.
         class_names: class k's name.
@@ -39,6 +40,7 @@ class Source:
     """
 
     id: str
+    endpoint: str
     deployment: str
     model: str
     class_names: tuple[str, ...]
@@ -64,6 +66,7 @@ def source_of(row: Row) -> Source:
     shape = json.loads(row["shape"]) if row["shape"] else None
     return Source(
         row["id"],
+        row["endpoint"],
         row["deployment"],
         row["model"],
         tuple(json.loads(row["class_names"])),
