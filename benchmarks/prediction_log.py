@@ -2,11 +2,11 @@
 
     python benchmarks/prediction_log.py [--requests 30000] [--rounds 3] [--images 1] [--database URL] [--json FILE]
 
-In one process, on one core: a loop that does what one request costs a server (a message through a socket, a JSON body
-of 784 numbers parsed, some 50 µs) hands each request to the log, as the server does. Rounds without a log, with one, and
-with one that keeps the images take turns. «writer» is the processor time of the log's thread, SQLite's included;
-«adding» is what handing over costs the loop; «share» is what the log takes of the throughput of a server at 10,000
-requests a second on that core.
+In one process, on one core: a loop that does what one request costs a server (a message through a socket, a JSON
+body of 784 numbers parsed, some 50 µs) hands each request to the log, as the server does. Rounds without a log, with
+one that keeps figures only, and with one that keeps the images take turns. «writer» is the processor time of the log's
+thread, SQLite's included; «adding» is what handing over costs the loop; «share» is what the log takes of the
+throughput of a server at 10,000 requests a second on that core.
 """
 
 from __future__ import annotations

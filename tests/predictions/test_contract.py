@@ -112,6 +112,29 @@ def test_feedback_finds_its_request_among_many(database, log):
             add_feedback(database, "digits", f"{log.source}-{number:x}", "a")
 
 
+def test_ids_may_begin_otherwise_than_the_log(database, log):
+    # Several logs of one process share its ids; a copy of a request has an id made from it.
+    ids = ["f00-1", "f00-2-green", "f00", "-", "é-1", "f00-10"]
+    for number, request_id in enumerate(ids):
+        log.add(entry(log, number, [0], seed=number)._replace(request_id=request_id))
+    log.flush()
+    assert (log.written, log.dropped) == (6, 0)
+    for number, request_id in enumerate(ids):
+        add_feedback(database, "digits", request_id, "b")
+        np.testing.assert_array_equal(read_images(database, "digits", request_id), images(1, number))
+    assert read_window(database, "digits").feedback_N.tolist() == [1] * 6
+
+
+def test_feedback_may_wait_for_a_request_that_another_process_answered(url, database, log):
+    waits = threading.Thread(
+        target=add_feedback, args=(database, "digits", f"{log.source}-1", "b"), kwargs={"wait_s": 60.0}
+    )
+    waits.start()
+    log.add(entry(log, 1, [0]))
+    waits.join()
+    assert read_window(database, "digits").feedback_N.tolist() == [1]
+
+
 @pytest.mark.parametrize(
     ("endpoint", "request_id", "label", "position", "error", "said"),
     [
@@ -293,7 +316,6 @@ def test_what_was_lost_is_told_to_those_who_read_the_window(url, database):
         {"pixels": b"123"},
         {"n_images": 2},
         {"probs_NK": probs([0, 1, 2])},
-        {"request_id": "someone-elses-1"},
     ],
 )
 def test_an_entry_that_does_not_fit_is_counted_and_its_neighbours_are_written(database, log, unfit):

@@ -1,4 +1,4 @@
-"""A process that logs and takes feedback is killed at once: what it acknowledged is there, and all but its last second."""
+"""A process that logs and takes feedback is killed: what it acknowledged is there, and all but its last second."""
 
 from __future__ import annotations
 

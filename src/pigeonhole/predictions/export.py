@@ -8,6 +8,7 @@ https://learn.microsoft.com/azure/machine-learning/how-to-collect-production-dat
 from __future__ import annotations
 
 import base64
+import contextlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -81,12 +82,12 @@ def export_log(
         UsageError: the place cannot be written to.
         DataError: the disk is full; nothing is left behind.
     """
-    folder = to.expanduser() / endpoint
-    taken = ConflictError(f"{folder} is there already", "a name that is not taken", "choose another --to, or remove it")
+    folder = to.expanduser().absolute() / endpoint
     if folder.exists():
-        raise taken
+        raise _taken(folder)
+    is_new = not folder.parent.exists()
     try:
-        with staged_folder(folder.absolute().parent) as staged:
+        with staged_folder(folder.parent) as staged:
             counts = _write(read_requests(database, endpoint, since_s, until_s, images=images), staged, images)
             if not counts["requests"]:
                 raise NotFoundError(
@@ -95,11 +96,19 @@ def export_log(
                     "an endpoint that answered something in the window",
                     "choose another window, or send it something",
                 )
-            if not publish(staged / endpoint, folder.absolute()):
-                raise taken
+            if not publish(staged / endpoint, folder):
+                raise _taken(folder)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"{to}: {error.strerror}", "a place that can be written to", "choose another --to") from error
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it stays where it holds the result
+                folder.parent.rmdir()
     return ExportedLog(folder, **counts)
+
+
+def _taken(folder: Path) -> ConflictError:
+    return ConflictError(f"{folder} is there already", "a name that is not taken", "choose another --to, or remove it")
 
 
 def _write(requests: Iterator[LoggedRequest], folder: Path, images: bool) -> dict[str, int]:

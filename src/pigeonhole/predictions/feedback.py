@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database
-from pigeonhole.core.errors import DataError, PigeonholeError, UnavailableError
+from pigeonhole.core.errors import DataError, NotFoundError, PigeonholeError, UnavailableError
 from pigeonhole.predictions.finding import Place, find
 from pigeonhole.predictions.tables import declare
 
@@ -15,7 +17,12 @@ _INSERT = (
 )
 
 
-def add_feedback(database: Database, endpoint: str, request_id: str, label: str, position: int = 0) -> None:
+_LOOK_S = 0.05
+
+
+def add_feedback(
+    database: Database, endpoint: str, request_id: str, label: str, position: int = 0, *, wait_s: float = 0.0
+) -> None:
     """Records the true label of one image of an answered request; it is committed when this returns.
 
     Args:
@@ -24,6 +31,8 @@ def add_feedback(database: Database, endpoint: str, request_id: str, label: str,
         request_id: as given in the answer.
         label: one of the model's class names.
         position: which image of the request, from 0.
+        wait_s: how long to wait for a request that is not in the log yet: another process may have answered it a
+            moment ago, and logs are written behind the requests.
 
     Raises:
         NotFoundError: the endpoint has no such request in its prediction log.
@@ -32,7 +41,7 @@ def add_feedback(database: Database, endpoint: str, request_id: str, label: str,
     """
     try:
         declare(database)
-        place = find(database, endpoint, request_id)
+        place = _find(database, endpoint, request_id, time.monotonic() + wait_s)
         _check(label, position, place)
         database.execute(_INSERT, (request_id, position, endpoint, place.source.id, place.block, label, utc_now()))
     except PigeonholeError:
@@ -43,6 +52,16 @@ def add_feedback(database: Database, endpoint: str, request_id: str, label: str,
             "a database that takes writes",
             "send it again later; if it stays so, make room on the disk or end what locks the database",
         ) from error
+
+
+def _find(database: Database, endpoint: str, request_id: str, end_s: float) -> Place:
+    while True:
+        try:
+            return find(database, endpoint, request_id)
+        except NotFoundError:
+            if time.monotonic() >= end_s:
+                raise
+        time.sleep(_LOOK_S)
 
 
 def _check(label: str, position: int, place: Place) -> None:

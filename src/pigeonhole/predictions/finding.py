@@ -8,13 +8,15 @@ import numpy as np
 
 from pigeonhole.core.database import Database
 from pigeonhole.core.errors import NotFoundError
-from pigeonhole.predictions.blocks import COUNT_TYPE
+from pigeonhole.predictions.blocks import COUNT_TYPE, beginning
 from pigeonhole.predictions.reading import Source, ids_of, source_of, unpack
 
+# All ids of a block have one beginning: the last of a block with this request lies between it and the beginning's end.
 _CANDIDATES = (
-    "SELECT number, n_requests, request_ids, counts FROM prediction_blocks"
-    " WHERE source = ? AND last_id >= ? AND first_id <= ? AND endpoint = ?"
+    "SELECT source, number, request_ids, counts FROM prediction_blocks"
+    " WHERE endpoint = ? AND last_id >= ? AND last_id < ? AND first_id <= ?"
 )
+_AFTER_ALL = b"\xff"
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ def find(database: Database, endpoint: str, request_id: str) -> Place:
     Raises:
         NotFoundError: the endpoint has no such request in its prediction log.
     """
-    source, content = request_id.rpartition("-")[0], request_id.encode()
-    for row in database.execute(_CANDIDATES, (source, content, content, endpoint)):
+    content = request_id.encode()
+    end = beginning(request_id).encode() + _AFTER_ALL
+    for row in database.execute(_CANDIDATES, (endpoint, content, end, content)):
         ids = ids_of(row)
         if request_id in ids:
             place = ids.index(request_id)
             counts_R = unpack(row["counts"], COUNT_TYPE)
-            described = database.execute("SELECT * FROM prediction_sources WHERE id = ?", (source,))[0]
+            described = database.execute("SELECT * FROM prediction_sources WHERE id = ?", (row["source"],))[0]
             return Place(source_of(described), row["number"], int(np.sum(counts_R[:place])), int(counts_R[place]))
     raise NotFoundError(
         f"the request id {request_id!r}",

@@ -52,7 +52,7 @@ class PredictionLog:
         image_limits: how many of them.
 
     Attributes:
-        source: begins every request id, before a hyphen.
+        source: a random id, which a server may begin its request ids with.
         endpoint: whose predictions these are.
         database: for those who read or give feedback; what is committed through it is on the disk.
 

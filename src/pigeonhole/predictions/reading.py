@@ -27,10 +27,10 @@ _BLOCKS = (  # the names of columns, nobody's input
 
 @dataclass(frozen=True)
 class Source:
-    """One start of a server.
+    """One start of a server with a deployment.
 
     Attributes:
-        id: begins its request ids.
+        id: a random one.
         endpoint: whose server it was.
         deployment: which deployment of the endpoint it served.
         model: the model version.

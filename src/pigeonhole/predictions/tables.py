@@ -15,7 +15,7 @@ from pigeonhole.predictions.earlier import into_blocks
 ROOM = "predictions"
 MIGRATIONS: dict[int, list[Step]] = {
     1: [
-        # One row each time a server starts; its id begins every request id that the server gives out.
+        # One row each time a server starts with a deployment.
         "CREATE TABLE prediction_sources (id TEXT PRIMARY KEY, endpoint TEXT NOT NULL, deployment TEXT NOT NULL,"
         " model TEXT NOT NULL, bundle_sha256 TEXT NOT NULL, class_names TEXT NOT NULL, statistic_names TEXT NOT NULL,"
         " started_at TEXT NOT NULL)",
@@ -40,7 +40,7 @@ MIGRATIONS: dict[int, list[Step]] = {
         " error_codes TEXT, classes BLOB NOT NULL, probability BLOB NOT NULL, statistics BLOB NOT NULL,"
         " PRIMARY KEY (source, number))",
         "CREATE INDEX prediction_blocks_by_time ON prediction_blocks (endpoint, first_at_s)",
-        "CREATE INDEX prediction_blocks_by_id ON prediction_blocks (source, last_id, first_id)",
+        "CREATE INDEX prediction_blocks_by_id ON prediction_blocks (endpoint, last_id, first_id)",
         # The pixels stand last: what looks at the other columns does not read over them.
         "CREATE TABLE prediction_images (source TEXT NOT NULL, number INTEGER NOT NULL, endpoint TEXT NOT NULL,"
         " last_at_s REAL NOT NULL, n_images INTEGER NOT NULL, size_bytes BIGINT NOT NULL, pixels BLOB NOT NULL,"
