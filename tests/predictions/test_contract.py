@@ -201,17 +201,17 @@ def test_single_requests_come_with_all_that_is_known(url, database, log):
 
 
 def test_reading_many_requests_takes_the_memory_of_some_blocks(database, log, monkeypatch):
-    monkeypatch.setattr(log_module, "BLOCK_IMAGES", 500)
-    for number in range(80):
-        log.add(entry(log, number, [0] * 500))
+    monkeypatch.setattr(log_module, "BLOCK_IMAGES", 250)
+    for number in range(200):
+        log.add(entry(log, number, [0] * 250))
     log.flush()
     tracemalloc.start()
     requests = read_requests(database, "digits")
     n = sum(len(request.images_NHWC) for request in requests)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert n == 40_000
-    assert peak < 1_200_000  # figures and images of all take 62 bytes an image, 2.5 MB; of a page of blocks 0.4
+    assert n == 50_000
+    assert peak < 1_500_000  # figures and images take 62 bytes an image: of all of them 3.1 MB, of a page of blocks 0.5
 
 
 def test_an_image_log_keeps_to_its_limit_and_says_what_went(url, database, caplog):

@@ -16,6 +16,8 @@ from pigeonhole.core.database import Transaction
 from pigeonhole.images import Shape, statistics
 
 TIME_TYPE, STATUS_TYPE, COUNT_TYPE = "<f8", "<i2", "<i4"
+# The requests of a block arrived within this time: readers of a window need not look at all earlier blocks.
+SPAN_S = 60.0
 CLASSES_TYPE, PROBABILITY_TYPE, STATISTICS_TYPE = "<i2", "<f4", "<f2"
 
 
@@ -52,8 +54,9 @@ class Block(NamedTuple):
     endpoint: str
     first_at_s: float
     last_at_s: float
-    first_id: bytes
-    last_id: bytes
+    beginning: str
+    first_key: bytes
+    last_key: bytes
     n_requests: int
     n_images: int
     request_ids: str
@@ -91,7 +94,8 @@ def pack(entries: Sequence[Entry], *, source: str, number: int, endpoint: str, s
     """The entries as a block, and all their pixels in a row.
 
     Raises:
-        ValueError: ids with different beginnings, or pixels or probabilities that do not fit the number of images.
+        ValueError: ids with different beginnings, requests that arrived more than a minute apart, or pixels or
+            probabilities that do not fit the number of images.
     """
     ids, received, latency, status, codes, counts, pixels, probs = zip(*entries, strict=True)
     answered = [given for given in probs if given is not None]
@@ -101,14 +105,21 @@ def pack(entries: Sequence[Entry], *, source: str, number: int, endpoint: str, s
     predicted = _predicted(answered, joined, sum(counts), shape_HWC)
     block = assemble((source, number, endpoint), ids, received, latency, status, codes, counts, predicted)
     # What lies between two ids with one beginning has that beginning too.
-    if beginning(min(ids)) != beginning(max(ids)):
+    if beginning_of(min(ids)) != beginning_of(max(ids)):
         raise ValueError(f"request ids with different beginnings, from {min(ids)!r} to {max(ids)!r}")
+    if block.last_at_s - block.first_at_s > SPAN_S:
+        raise ValueError(f"requests that arrived {block.last_at_s - block.first_at_s:.0f} s apart")
     return block, joined
 
 
-def beginning(request_id: str) -> str:
+def beginning_of(request_id: str) -> str:
     """What the ids of one process have in common."""
     return request_id.partition("-")[0]
+
+
+def key_of(request_id: str) -> bytes:
+    """Sorts shorter ids before longer ones, so that `f` comes before `10`, as they are given out."""
+    return len(request_id).to_bytes(2, "big") + request_id.encode()
 
 
 def assemble(
@@ -135,14 +146,16 @@ def assemble(
     """
     source, number, endpoint = key
     refused = [(row, code) for row, code in enumerate(error_codes) if code is not None] if any(error_codes) else None
+    first_key, last_key = _ends(ids)
     return Block(
         source=source,
         number=number,
         endpoint=endpoint,
         first_at_s=min(received_at_s),
         last_at_s=max(received_at_s),
-        first_id=min(ids).encode(),
-        last_id=max(ids).encode(),
+        beginning=beginning_of(ids[0]),
+        first_key=first_key,
+        last_key=last_key,
         n_requests=len(ids),
         n_images=sum(counts),
         request_ids="\n".join(ids),
@@ -155,6 +168,14 @@ def assemble(
         probability=predicted[1],
         statistics=predicted[2],
     )
+
+
+def _ends(ids: Sequence[str]) -> tuple[bytes, bytes]:
+    """The least and the greatest key, without making all of them."""
+    if len(set(map(len, ids))) == 1:
+        return key_of(min(ids)), key_of(max(ids))
+    keys = [key_of(request_id) for request_id in ids]
+    return min(keys), max(keys)
 
 
 def statistic_names(shape_HWC: Shape) -> list[str]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from pigeonhole.core.database import Row, Transaction
-from pigeonhole.predictions.blocks import Block, assemble, insert
+from pigeonhole.predictions.blocks import SPAN_S, Block, assemble, insert
 
 _ROWS = 2_000
 _NEXT = (
@@ -24,7 +24,7 @@ def into_blocks(transaction: Transaction) -> None:
     numbers: dict[str, int] = {}
     last: tuple[Any, ...] = ("", "", 0.0, 0.0, "")
     while rows := transaction.execute(_NEXT, (*last, _ROWS)):
-        for source, group in groupby(rows, key=lambda row: str(row["source"])):
+        for (source, _), group in groupby(rows, key=lambda row: (str(row["source"]), row["received_at_s"] // SPAN_S)):
             numbers[source] = numbers.get(source, -1) + 1
             mine = list(group)
             insert(transaction, _block(mine, source, numbers[source]))

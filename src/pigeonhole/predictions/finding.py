@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pigeonhole.core.database import Database
+from pigeonhole.core.database import Database, Row
 from pigeonhole.core.errors import NotFoundError
-from pigeonhole.predictions.blocks import COUNT_TYPE, beginning
+from pigeonhole.predictions.blocks import COUNT_TYPE, beginning_of, key_of
 from pigeonhole.predictions.reading import Source, ids_of, source_of, unpack
 
-# All ids of a block have one beginning: the last of a block with this request lies between it and the beginning's end.
-_CANDIDATES = (
-    "SELECT source, number, request_ids, counts FROM prediction_blocks"
-    " WHERE endpoint = ? AND last_id >= ? AND last_id < ? AND first_id <= ?"
+# Ids are given out in order, so the block is nearly always among the first that end after the id; else all are tried.
+_NEAR = (
+    "SELECT source, number, request_ids, counts FROM (SELECT source, number, first_key, request_ids, counts FROM"
+    " prediction_blocks WHERE endpoint = ? AND beginning = ? AND last_key >= ? ORDER BY last_key LIMIT 8) AS near"
+    " WHERE first_key <= ?"
 )
-_AFTER_ALL = b"\xff"
+_ALL = (
+    "SELECT source, number, request_ids, counts FROM prediction_blocks"
+    " WHERE endpoint = ? AND beginning = ? AND last_key >= ? AND first_key <= ?"
+)
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,19 @@ def find(database: Database, endpoint: str, request_id: str) -> Place:
     Raises:
         NotFoundError: the endpoint has no such request in its prediction log.
     """
-    content = request_id.encode()
-    end = beginning(request_id).encode() + _AFTER_ALL
-    for row in database.execute(_CANDIDATES, (endpoint, content, end, content)):
-        ids = ids_of(row)
-        if request_id in ids:
-            place = ids.index(request_id)
-            counts_R = unpack(row["counts"], COUNT_TYPE)
-            described = database.execute("SELECT * FROM prediction_sources WHERE id = ?", (row["source"],))[0]
-            return Place(source_of(described), row["number"], int(np.sum(counts_R[:place])), int(counts_R[place]))
+    key = key_of(request_id)
+    for statement in (_NEAR, _ALL):
+        for row in database.execute(statement, (endpoint, beginning_of(request_id), key, key)):
+            if request_id in (ids := ids_of(row)):
+                return _place(database, row, ids.index(request_id))
     raise NotFoundError(
         f"the request id {request_id!r}",
         f"the request_id of an answer that the endpoint {endpoint} gave, in its prediction log",
         "copy it from the answer's body or its x-request-id header",
     )
+
+
+def _place(database: Database, row: Row, index: int) -> Place:
+    counts_R = unpack(row["counts"], COUNT_TYPE)
+    described = database.execute("SELECT * FROM prediction_sources WHERE id = ?", (row["source"],))[0]
+    return Place(source_of(described), row["number"], int(np.sum(counts_R[:index])), int(counts_R[index]))

@@ -49,7 +49,7 @@ class PredictionLog:
         shape_HWC: of every image.
         capacity: entries that may wait for the disk.
         log_images: whether the images themselves are kept, or only statistics of them.
-        image_limits: how many of them.
+        image_limits: how many of them, and of those that the endpoint logged before.
 
     Attributes:
         source: a random id, which a server may begin its request ids with.
@@ -89,12 +89,13 @@ class PredictionLog:
         self._hurry = threading.Event()
         self._progress = threading.Condition()
         self._closing = threading.Event()
-        limits = (image_limits or Limits()) if log_images else None
         try:
             self.database = Database(database_url, durable=True)
             declare(self.database)
             self._register(deployment, model, bundle_sha256, class_names)
-            self._writer = BlockWriter(database_url, endpoint, self.source, limits)
+            self._writer = BlockWriter(
+                database_url, endpoint, self.source, image_limits or Limits(), log_images=log_images
+            )
         except PigeonholeError:
             raise
         except Exception as error:  # the drivers share no error class

@@ -23,7 +23,7 @@ from pigeonhole.predictions.blocks import (
     TIME_TYPE,
 )
 from pigeonhole.predictions.finding import find
-from pigeonhole.predictions.reading import Source, codes_of, ids_of, read_blocks, read_sources, span, unpack
+from pigeonhole.predictions.reading import Source, Span, codes_of, ids_of, read_blocks, read_sources, unpack
 from pigeonhole.predictions.tables import declare
 
 _PIXELS = "SELECT pixels FROM prediction_images WHERE source = ? AND number = ?"
@@ -104,12 +104,12 @@ def read_requests(
     """
     declare(database)
     sources = {source.id: source for source in read_sources(database, endpoint)}
-    within = span(endpoint, since_s, until_s)
+    within = Span(endpoint, since_s, until_s)
     for row in read_blocks(database, within):
         if row["source"] not in sources:  # a server that started after the first look
             sources.update({source.id: source for source in read_sources(database, endpoint)})
         for request in _requests(database, row, sources[row["source"]], images):
-            if within[1] <= request.received_at_s < within[2]:
+            if within.low_s <= request.received_at_s < within.high_s:
                 yield request
 
 

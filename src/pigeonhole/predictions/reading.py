@@ -14,15 +14,45 @@ import numpy as np
 import numpy.typing as npt
 
 from pigeonhole.core.database import Database, Row
-from pigeonhole.predictions.blocks import Block
+from pigeonhole.predictions.blocks import SPAN_S, Block
 
-Span = tuple[str, float, float]
-_PAGE = 16
+_PAGE = 32
+_EVER_S = 1e300
 _COLUMNS = ", ".join(Block._fields)
 _BLOCKS = (  # the names of columns, nobody's input
-    f"SELECT {_COLUMNS} FROM prediction_blocks WHERE endpoint = ? AND last_at_s >= ? AND first_at_s < ?"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM prediction_blocks WHERE endpoint = ? AND first_at_s < ? AND last_at_s >= ?"  # noqa: S608
     " AND (first_at_s, source, number) > (?, ?, ?) ORDER BY first_at_s, source, number LIMIT ?"
 )
+
+
+@dataclass(frozen=True)
+class Span:
+    """What an endpoint answered from one time to another.
+
+    Attributes:
+        endpoint: its name.
+        since_s: from then on (seconds since 1970); `None` means from the first request.
+        until_s: up to and without; `None` means to the last.
+    """
+
+    endpoint: str
+    since_s: float | None = None
+    until_s: float | None = None
+
+    @property
+    def low_s(self) -> float:
+        """The earliest time inside."""
+        return -_EVER_S if self.since_s is None else self.since_s
+
+    @property
+    def high_s(self) -> float:
+        """The earliest time after it."""
+        return _EVER_S if self.until_s is None else self.until_s
+
+    @property
+    def first_block_s(self) -> float:
+        """No block that begins before this time reaches into the span."""
+        return self.low_s - SPAN_S
 
 
 @dataclass(frozen=True)
@@ -46,11 +76,6 @@ class Source:
     class_names: tuple[str, ...]
     statistic_names: tuple[str, ...]
     shape_HWC: tuple[int, int, int] | None
-
-
-def span(endpoint: str, since_s: float | None, until_s: float | None) -> Span:
-    """An endpoint and a span of time, for a query; `None` is without an end."""
-    return endpoint, -1e300 if since_s is None else since_s, 1e300 if until_s is None else until_s
 
 
 def read_sources(database: Database, endpoint: str) -> list[Source]:
@@ -80,8 +105,9 @@ def read_blocks(database: Database, within: Span) -> Iterator[Row]:
 
     A page at a time, each in a transaction of its own: memory stays flat, and nobody who writes waits.
     """
-    last: tuple[Any, ...] = (-1e301, "", 0)
-    while rows := database.execute(_BLOCKS, (*within, *last, _PAGE)):
+    span = (within.endpoint, within.high_s, within.low_s)
+    last: tuple[Any, ...] = (within.first_block_s, "", -1)
+    while rows := database.execute(_BLOCKS, (*span, *last, _PAGE)):
         yield from rows
         last = (rows[-1]["first_at_s"], rows[-1]["source"], rows[-1]["number"])
 

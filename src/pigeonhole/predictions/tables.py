@@ -32,15 +32,15 @@ MIGRATIONS: dict[int, list[Step]] = {
         # [H, W, C] as JSON; NULL where an earlier release did not say.
         "ALTER TABLE prediction_sources ADD COLUMN shape TEXT",
         # `number` counts the blocks of a source: a block that is written again after a lost answer is no second one.
-        # Ids are compared as bytes, since texts sort by the server's language on PostgreSQL.
+        # Ids are compared as bytes (`blocks.key_of`), since texts sort by the server's language on PostgreSQL.
         "CREATE TABLE prediction_blocks (source TEXT NOT NULL REFERENCES prediction_sources (id), number INTEGER NOT"
-        " NULL, endpoint TEXT NOT NULL, first_at_s REAL NOT NULL, last_at_s REAL NOT NULL, first_id BLOB NOT NULL,"
-        " last_id BLOB NOT NULL, n_requests INTEGER NOT NULL, n_images INTEGER NOT NULL, request_ids TEXT NOT NULL,"
-        " counts BLOB NOT NULL, received_at_s BLOB NOT NULL, latency_ms BLOB NOT NULL, status BLOB NOT NULL,"
-        " error_codes TEXT, classes BLOB NOT NULL, probability BLOB NOT NULL, statistics BLOB NOT NULL,"
-        " PRIMARY KEY (source, number))",
-        "CREATE INDEX prediction_blocks_by_time ON prediction_blocks (endpoint, first_at_s)",
-        "CREATE INDEX prediction_blocks_by_id ON prediction_blocks (endpoint, last_id, first_id)",
+        " NULL, endpoint TEXT NOT NULL, first_at_s REAL NOT NULL, last_at_s REAL NOT NULL, beginning TEXT NOT NULL,"
+        " first_key BLOB NOT NULL, last_key BLOB NOT NULL, n_requests INTEGER NOT NULL, n_images INTEGER NOT NULL,"
+        " request_ids TEXT NOT NULL, counts BLOB NOT NULL, received_at_s BLOB NOT NULL, latency_ms BLOB NOT NULL,"
+        " status BLOB NOT NULL, error_codes TEXT, classes BLOB NOT NULL, probability BLOB NOT NULL,"
+        " statistics BLOB NOT NULL, PRIMARY KEY (source, number))",
+        "CREATE INDEX prediction_blocks_by_time ON prediction_blocks (endpoint, first_at_s, source, number)",
+        "CREATE INDEX prediction_blocks_by_id ON prediction_blocks (endpoint, beginning, last_key, first_key)",
         # The pixels stand last: what looks at the other columns does not read over them.
         "CREATE TABLE prediction_images (source TEXT NOT NULL, number INTEGER NOT NULL, endpoint TEXT NOT NULL,"
         " last_at_s REAL NOT NULL, n_images INTEGER NOT NULL, size_bytes BIGINT NOT NULL, pixels BLOB NOT NULL,"

@@ -20,14 +20,14 @@ from pigeonhole.predictions.blocks import (
     STATUS_TYPE,
     TIME_TYPE,
 )
-from pigeonhole.predictions.reading import Source, Span, codes_of, ids_of, read_blocks, read_sources, span, unpack
+from pigeonhole.predictions.reading import Source, Span, codes_of, ids_of, read_blocks, read_sources, unpack
 from pigeonhole.predictions.tables import declare
 
 NO_LABEL = -1
 _FEEDBACK = (
     "SELECT f.source, f.block, f.request_id, f.position, f.label FROM prediction_feedback f JOIN prediction_blocks b"
     " ON b.source = f.source AND b.number = f.block"
-    " WHERE b.endpoint = ? AND b.last_at_s >= ? AND b.first_at_s < ?"
+    " WHERE b.endpoint = ? AND b.first_at_s >= ? AND b.first_at_s < ? AND b.last_at_s >= ?"
 )
 _LOST = (
     "SELECT COALESCE(SUM(n), 0) AS n FROM prediction_losses"
@@ -90,9 +90,10 @@ def read_window(
         until_s: up to and without; `None` means to the last.
     """
     declare(database)
-    within = span(endpoint, since_s, until_s)
+    within = Span(endpoint, since_s, until_s)
     rows = list(read_blocks(database, within))
     columns = _Columns(rows, within, read_sources(database, endpoint))
+    said = database.execute(_FEEDBACK, (endpoint, within.first_block_s, within.high_s, within.low_s))
     rows_R, places_N, counts_R = columns.rows_R, columns.places_N, columns.counts_R
     return Window(
         endpoint=endpoint,
@@ -109,9 +110,9 @@ def read_window(
         request_N=np.repeat(np.arange(len(rows_R)), counts_R),
         label_N=columns.labels()[places_N],
         probability_N=columns.packed("probability", PROBABILITY_TYPE)[places_N].astype(np.float32),
-        feedback_N=columns.feedback(database.execute(_FEEDBACK, within))[places_N],
+        feedback_N=columns.feedback(said)[places_N],
         statistics={name: values[places_N] for name, values in columns.statistics().items()},
-        lost_requests=int(database.execute(_LOST, within)[0]["n"]),
+        lost_requests=int(database.execute(_LOST, (endpoint, within.low_s, within.high_s))[0]["n"]),
     )
 
 
@@ -127,7 +128,7 @@ class _Columns:
         self.received_at_s_R = self.packed("received_at_s", TIME_TYPE).astype(np.float64)
         self._counts_R = self.packed("counts", COUNT_TYPE).astype(np.int64)
         order_R = np.argsort(self.received_at_s_R, kind="stable")
-        inside_R = (self.received_at_s_R >= within[1]) & (self.received_at_s_R < within[2])
+        inside_R = (self.received_at_s_R >= within.low_s) & (self.received_at_s_R < within.high_s)
         self.rows_R = order_R[inside_R[order_R]]
         self.counts_R = self._counts_R[self.rows_R]
         starts_R = (np.cumsum(self._counts_R) - self._counts_R)[self.rows_R]

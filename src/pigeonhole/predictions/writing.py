@@ -20,15 +20,18 @@ class BlockWriter:
         database_url: the workspace's records.
         endpoint: whose predictions these are.
         source: the source's id.
-        limits: of the images; `None` keeps none.
+        limits: of the endpoint's images.
+        log_images: whether images are added to them.
     """
 
-    def __init__(self, database_url: str, endpoint: str, source: str, limits: Limits | None) -> None:
+    def __init__(self, database_url: str, endpoint: str, source: str, limits: Limits, *, log_images: bool) -> None:
         # Durable: a power cut too loses at most what waits to be written.
         self._database = Database(database_url, durable=True, busy_timeout_s=LOCK_WAIT_S)
         self._endpoint = endpoint
         self._source = source
-        self._retention = Retention(endpoint, limits) if limits else None
+        # Images that were logged before are held to the limits too when no more are.
+        self._retention = Retention(endpoint, limits)
+        self._log_images = log_images
         self._recorded = 0
         self.images_dropped = 0
 
@@ -40,12 +43,11 @@ class BlockWriter:
             pixels: of its images.
             lost: entries that this source has lost so far.
         """
-        dropped = 0
+        kept = pixels if self._log_images else b""
         with self._database.transaction() as transaction:
-            insert(transaction, block, pixels if self._retention else b"")
-            if self._retention:
-                dropped = self._retention.enforce(transaction, len(pixels))
-                self._record(transaction, "images", dropped)
+            insert(transaction, block, kept)
+            dropped = self._retention.enforce(transaction, len(kept))
+            self._record(transaction, "images", dropped)
             self._record(transaction, "entries", lost - self._recorded)
         self._recorded = lost
         self.images_dropped += dropped
