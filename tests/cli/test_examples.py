@@ -113,7 +113,7 @@ def _asks(endpoint: str, picture: Path, capsys: pytest.CaptureFixture[str]) -> N
     """Something for the prediction log."""
     run(["endpoints", "show", endpoint, "--json"])
     url = json.loads(capsys.readouterr().out)["url"]
-    reply = httpx.post(url, content=picture.read_bytes(), headers={"content-type": "image/png"}, timeout=30)
+    reply = httpx.post(f"{url}/score", content=picture.read_bytes(), headers={"content-type": "image/png"}, timeout=30)
     assert reply.status_code == 200
 
 

@@ -72,6 +72,16 @@ def test_a_window_has_a_beginning_and_an_end_and_one_endpoint(url, database, log
     assert read_window(database, "nobody").class_names == ()
 
 
+def test_requests_far_apart_are_found_by_their_own_time(database, log):
+    for number, at in enumerate([0.0, 59.0, 61.0, 4000.0]):  # handed over at once, as after hours of waiting
+        log.add(entry(log, number, [number % 3], at=at))
+    log.flush()
+    assert (log.written, log.dropped) == (4, 0)
+    assert read_window(database, "digits", 60.0).received_at_s_R.tolist() == [61.0, 4000.0]
+    assert read_window(database, "digits", 50.0, 60.0).received_at_s_R.tolist() == [59.0]
+    assert [request.received_at_s for request in read_requests(database, "digits", until_s=61.0)] == [0.0, 59.0]
+
+
 def test_models_with_other_classes_share_a_window(url, database, log):
     log.add(entry(log, 1, [0, 1, 2], at=1.0))
     log.flush()
@@ -241,6 +251,17 @@ def test_what_left_the_image_log_stands_in_the_servers_log(url, caplog):
     assert (
         "the 2 oldest images left the log, up to 1970-01-01T00:00:01+00:00; it keeps 1 MiB and 30 days" in caplog.text
     )
+
+
+def test_images_of_before_are_held_to_the_limits_when_no_more_are_logged(url, database):
+    before = open_log(url)
+    before.add(entry(before, 1, [0, 1, 2], at=1.0))
+    before.close()
+    log = open_log(url, log_images=False, image_limits=Limits(days=1))
+    log.add(entry(log, 1, [0]))
+    log.close()
+    assert log.images_dropped == 3
+    assert database.execute("SELECT * FROM prediction_images") == []
 
 
 def test_one_endpoints_limit_is_no_others(url, database):

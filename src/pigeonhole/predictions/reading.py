@@ -125,6 +125,7 @@ def ids_of(row: Row) -> list[str]:
 def codes_of(row: Row) -> list[str | None]:
     """The R error codes of a block, `None` where the request was answered."""
     codes: list[str | None] = [None] * row["n_requests"]
-    for index, code in json.loads(row["error_codes"] or "[]"):
-        codes[index] = code
+    if row["error_codes"]:
+        for index, code in json.loads(row["error_codes"]):
+            codes[index] = code
     return codes
