@@ -84,6 +84,7 @@ class PredictionLog:
         self._added = self._added_bytes = self._refused = 0
         self._taken = self._taken_bytes = self._lost = 0
         self._blocks = 0
+        self._given_up = False
         self._failing = _Failing(endpoint)
         self._work = threading.Event()
         self._hurry = threading.Event()
@@ -187,10 +188,8 @@ class PredictionLog:
 
     def _write(self, batch: list[Entry]) -> None:
         for block, pixels in self._packed(batch):
-            while not self._store(block, pixels):
-                if self._closing.wait(RETRY_S):
-                    self._lost += block.n_requests
-                    break
+            if not self._stored(block, pixels):
+                self._lost += block.n_requests
         self._taken_bytes += sum([len(entry.pixels) for entry in batch])
         with self._progress:
             self._taken += len(batch)
@@ -210,6 +209,14 @@ class PredictionLog:
             return []
         self._blocks += 1
         return [packed]
+
+    def _stored(self, block: Block, pixels: bytes) -> bool:
+        """Tries until it is written; while closing once, and not again after a failure."""
+        while not self._given_up:
+            if self._store(block, pixels):
+                return True
+            self._given_up = self._closing.wait(RETRY_S)
+        return False
 
     def _store(self, block: Block, pixels: bytes) -> bool:
         try:
