@@ -22,6 +22,7 @@ PUBLIC = [
     "endpoint_logs",
     "evaluate",
     "export_dataset",
+    "export_log",
     "find_learning_rate",
     "ingest",
     "lineage",

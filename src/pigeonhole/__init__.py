@@ -25,6 +25,7 @@ _PUBLIC = {
     "endpoint_logs": ("endpoints", "logs"),
     "evaluate": ("evaluate", "evaluate"),
     "export_dataset": ("datasets", "export"),
+    "export_log": ("export_log", "export_log"),
     "find_learning_rate": ("learning_rate", "find_learning_rate"),
     "ingest": ("ingest", "ingest"),
     "lineage": ("lineage", "lineage"),
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.endpoints import logs as endpoint_logs
     from pigeonhole.workflows.endpoints import stop as stop
     from pigeonhole.workflows.evaluate import evaluate as evaluate
+    from pigeonhole.workflows.export_log import export_log as export_log
     from pigeonhole.workflows.ingest import ingest as ingest
     from pigeonhole.workflows.learning_rate import find_learning_rate as find_learning_rate
     from pigeonhole.workflows.lineage import lineage as lineage

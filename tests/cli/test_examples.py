@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import shlex
 import shutil
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pigeonhole.cli.main import run
@@ -56,6 +58,7 @@ STORY = [
     "endpoints list",
     "endpoints show",
     "endpoints logs",
+    "endpoints export-log",
     "endpoints stop",
     "models rm",
     "runs rm",
@@ -94,6 +97,8 @@ def test_every_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> 
                     run(["data", "export", "digits", "--to", "pictures", "--format", "folder", "--split", "test"]) == 0
                 )
                 shutil.copy(next((place / "pictures").rglob("7/*.png")), place / "seven.png")
+            if step == "endpoints export-log":
+                _asks("digits", place / "seven.png", capsys)
             if step == "serve":
                 _serves(words, place)
                 continue
@@ -102,6 +107,14 @@ def test_every_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> 
             said = capsys.readouterr()
             assert code == 0, f"{line}\n{said.err}"
             assert said.out.strip(), line
+
+
+def _asks(endpoint: str, picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Something for the prediction log."""
+    run(["endpoints", "show", endpoint, "--json"])
+    url = json.loads(capsys.readouterr().out)["url"]
+    reply = httpx.post(f"{url}/score", content=picture.read_bytes(), headers={"content-type": "image/png"}, timeout=30)
+    assert reply.status_code == 200
 
 
 def _serves(words: list[str], place: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pigeonhole.cli import prediction_log
 from pigeonhole.cli.options import Json, WorkspaceFolder, example
 from pigeonhole.cli.output import interval, percent, print_facts, print_json, print_table, print_text, suggest
 
@@ -29,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
     endpoints.command("show", epilog=example("pigeonhole endpoints show digits"))(show)
     endpoints.command("logs", epilog=example("pigeonhole endpoints logs digits --lines 20"))(logs)
     endpoints.command("stop", epilog=example("pigeonhole endpoints stop digits"))(stop)
+    prediction_log.add_to(endpoints)
     app.add_typer(endpoints, name="endpoints")
 
 
