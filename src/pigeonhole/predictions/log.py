@@ -5,8 +5,11 @@ Axes: N images, H height, W width, C channels, K classes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
+import sys
 import threading
 import time
 import uuid
@@ -163,6 +166,7 @@ class PredictionLog:
         )
 
     def _write_on(self) -> None:
+        _step_back()
         while not self._closing.is_set() or self._waiting:
             self._work.wait()
             self._hurry.wait(GATHER_S)
@@ -235,6 +239,16 @@ class PredictionLog:
             except Exception as error:  # noqa: BLE001 - as in _store
                 self._failing.tell(error, 0, self.dropped)
         self._writer.close()
+
+
+def _step_back() -> None:
+    """Lets the requests go first where they and the writing share a core: without it one request in a hundred waits.
+
+    A tenth of the core is left, which is twice what writing takes. Only Linux has priorities for single threads.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 class _Failing:

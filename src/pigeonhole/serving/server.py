@@ -30,7 +30,6 @@ logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
 GRACE_S = 0.2
 IDLE_S = 75.0
-SWITCH_S = 0.0002
 # uvicorn ticks ten times a second.
 LOOK_TICKS = 2
 
@@ -57,8 +56,6 @@ def run(config: ServingConfig) -> int:
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    # The thread that writes the prediction log must not keep the interpreter from a request for long.
-    sys.setswitchinterval(SWITCH_S)
     previous = {number: signal.signal(number, _leave_to_the_server) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         server.run(sockets=[listener])
