@@ -179,7 +179,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         # Who has not sent the rest of a request by now is let go; the loop does not end while a connection is open.
         for connection in list(self.server_state.connections):
-            cast(Connection, connection).abort()
+            cast("Connection", connection).abort()
         await asyncio.sleep(0)
 
 
