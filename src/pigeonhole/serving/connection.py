@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._answering: Request | None = None
-        self._is_advancing = self._is_closing = self._is_slow = False
+        self._is_advancing = self._is_closing = self._is_slow = self._is_known = False
         # Since when the client has been silent, or has had a request under way.
         self._since_s = time.monotonic()
         self._expect_request()
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._expect_request()
-        self._is_reading = True
+        self._is_reading = self._is_known = True
         if self._answering is None:
             self._since_s = time.monotonic()
 
@@ -219,7 +219,7 @@ class Connection(asyncio.Protocol):
         self._head_size += size
         if self._head_size > HEAD_LIMIT and self._refusal is None:
             text = f"a head of more than {HEAD_LIMIT:,} bytes"
-            self._refuse_head(RequestError(431, "head_too_large", text, "shorter headers", "leave out some of them"))
+            self._refuse_head(RequestError(431, "header_too_long", text, "shorter headers", "leave out some of them"))
 
     # How it ends.
 
@@ -242,7 +242,7 @@ class Connection(asyncio.Protocol):
 
         Args:
             now_s: monotonic.
-            idle_s: how long a client may be silent between requests.
+            idle_s: how long a client may be silent between requests; before the first it has the time of a request.
         """
         taken_s, limit_s = now_s - self._since_s, self._app.request_timeout_s
         if self._answering is not None:
@@ -251,7 +251,7 @@ class Connection(asyncio.Protocol):
         elif self._is_reading:
             if taken_s > limit_s and self._refusal is None:
                 (self._refuse if self._has_head else self._refuse_head)(too_slow(limit_s * 1e3))
-        elif taken_s > idle_s and not self._is_closing:
+        elif taken_s > (idle_s if self._is_known else limit_s) and not self._is_closing:
             self._close()
 
 
