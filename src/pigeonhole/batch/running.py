@@ -1,0 +1,276 @@
+"""`run`: the whole job: what is done is left, what is left is done, and then the file is written.
+
+Mini-batches are worked on by some threads at once (ONNX Runtime and Pillow leave the interpreter's lock), and recorded
+in the order of rows. Memory holds the few that are under way, whatever the number of images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pigeonhole import bundle
+from pigeonhole.batch.job import Job, begin, partial_folder, refuse_taken
+from pigeonhole.batch.journal import Journal
+from pigeonhole.batch.options import BatchOptions
+from pigeonhole.batch.outcome import Outcome
+from pigeonhole.batch.result import BatchResult, Tally, failures_file, finished, record_file
+from pigeonhole.batch.scoring import PAUSE_S, Scorer
+from pigeonhole.batch.writing import FailureWriter, writer_of
+from pigeonhole.core.errors import DataError, UsageError
+from pigeonhole.core.files import disk_full_is_data_error, sha256_file
+from pigeonhole.core.progress import Progress, Silent
+from pigeonhole.data.unlabelled import ImageOptions, ImageSet, Portion, open_images
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a run works with."""
+
+    model: bundle.Bundle
+    name: str
+    source: str
+    images: ImageSet
+    options: BatchOptions
+    out: Path
+    progress: Progress
+
+    @property
+    def format(self) -> str:
+        return self.options.format_of(self.out)
+
+    def predictions(self) -> dict[str, Any]:
+        """All that decides what is predicted, in whatever form it is written."""
+        chosen = self.options.model_dump(mode="json", include={"invert", "label", "shape", "images"})
+        stamp = hashlib.sha256(self.images.stamp.encode("utf-8", "surrogateescape")).hexdigest()
+        return {"model": self.model.sha256, "source": self.source, "content": stamp, **chosen}
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides what stands in the file."""
+        return {**self.predictions(), "format": self.format, "separator": self.options.separator}
+
+
+def run(
+    folder: Path,
+    source: str,
+    out: Path,
+    options: BatchOptions | None = None,
+    *,
+    model: str | None = None,
+    progress: Progress | None = None,
+) -> BatchResult:
+    """Predictions for all images of a source, in one file; a job that was interrupted goes on.
+
+    Args:
+        folder: the bundle.
+        source: the images: a named set, or a path.
+        out: the file to write. Beside it lie `OUT.partial` while the job is under way, `OUT.json` once it is done,
+            and `OUT.failed.csv` if images failed.
+        options: how.
+        model: what to call the model; `None` takes the folder.
+        progress: where to say how far it is, one unit an image.
+
+    Raises:
+        ConflictError: `out` is another file, or another process works on it.
+        DataError: the images cannot be read, none could be predicted, or more failed than may; what was done is kept.
+        GateError: this machine does not reproduce the bundle's probe.
+    """
+    options = options or BatchOptions()
+    progress = progress or Silent()
+    concurrency = options.max_concurrency or _cores()
+    loaded = bundle.load(folder, threads=max(1, _cores() // concurrency))
+    images = open_images(source, ImageOptions(label=options.label, shape=options.shape, images=options.images))
+    work = _Work(loaded, model or str(folder), source, images, options, _checked(out), progress)
+    return _done_before(work) or _run(work, concurrency)
+
+
+def _checked(out: Path) -> Path:
+    out = out.expanduser().absolute()
+    if out.is_dir() or not out.name or not os.access(_existing(out.parent), os.W_OK):
+        raise UsageError(
+            f"{out} as the file to write", "a file in a folder that can be written to", "choose another --out"
+        )
+    return out
+
+
+def _existing(folder: Path) -> Path:
+    return next(parent for parent in (folder, *folder.parents) if parent.exists())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _done_before(work: _Work) -> BatchResult | None:
+    """The result, if the very same job has been done and its file is as it was written."""
+    if partial_folder(work.out).exists():
+        return None
+    done = finished(work.out, work.identity())
+    if done is None:
+        for path in (work.out, record_file(work.out), failures_file(work.out)):
+            refuse_taken(path)
+    return done
+
+
+def _run(work: _Work, concurrency: int) -> BatchResult:
+    begun = time.perf_counter()
+    with begin(work.out, work.predictions()) as job:
+        if job.complete:
+            job.move()
+        done = finished(work.out, work.identity())
+        if done is not None:
+            job.remove()
+            return done
+        refuse_taken(work.out)
+        work.model.check_probe()
+        journal = Journal(job.journal, len(work.model.class_names))
+        with closing(journal):
+            resumed_at = _tell_begin(work, journal)
+            tally = _predict(work, journal, concurrency)
+            return _publish(work, job, journal, tally, resumed_at, begun)
+
+
+def _tell_begin(work: _Work, journal: Journal) -> int:
+    if work.images.count is not None:
+        work.progress.expect(work.images.count)
+    for note in work.images.notes:
+        work.progress.note(note)
+    if journal.rows:
+        work.progress.note(f"going on after the {journal.rows:,} images that an earlier run has done")
+        work.progress.advance(journal.rows)
+    return journal.rows
+
+
+def _predict(work: _Work, journal: Journal, concurrency: int) -> Tally:
+    """Brings the journal to the end of the images, and returns the counts of all of it."""
+    tally = Tally()
+    for outcome in journal.records():
+        tally.add(outcome)
+    _judge(work, tally)
+    scorer = Scorer(work.model, invert=work.options.invert, max_retries=work.options.max_retries)
+    portions = _portions(work.images, journal.rows, work.options)
+    with closing(_in_order(portions, scorer, concurrency)) as outcomes:
+        for outcome in outcomes:
+            journal.append(outcome)
+            tally.add(outcome)
+            work.progress.advance(len(outcome))
+            _judge(work, tally)
+    if tally.failed == tally.images:
+        raise DataError(*_nothing(work, tally))
+    return tally
+
+
+def _nothing(work: _Work, tally: Tally) -> tuple[str, str, str]:
+    if not tally.images:
+        return f"{work.source}: no images", "at least one image", "give the place of the images"
+    return (
+        f"none of the {tally.images:,} images of {work.source} could be predicted\n{tally.named_failures()}",
+        "at least one image that can",
+        f"correct the images or the options, remove {partial_folder(work.out)}, then run the same command again",
+    )
+
+
+def _judge(work: _Work, tally: Tally) -> None:
+    """Gives the job up once more images failed than may."""
+    allowed = work.options.allowed_failures
+    if allowed is not None and tally.failed > allowed:
+        why = "a submission wants a label for every image" if work.format == "kaggle" else f"error_threshold {allowed}"
+        raise DataError(
+            f"{tally.failed:,} of the first {tally.images:,} images failed\n{tally.named_failures()}",
+            why,
+            "run the same command with a higher --error-threshold (or, for a submission, another format) to go on;"
+            f" or correct the images, remove {partial_folder(work.out)}, and run it again",
+        )
+
+
+def _portions(images: ImageSet, first: int, options: BatchOptions) -> Iterator[Portion]:
+    """The portions from row `first` on; a source whose reading breaks off is opened again where it was."""
+    tries = options.max_retries
+    while True:
+        try:
+            for portion in images.read(first, options.mini_batch_size):
+                yield portion
+                first, tries = portion.start + len(portion), options.max_retries
+        except OSError as error:
+            if not tries:
+                raise DataError(
+                    f"{images.title} cannot be read on from row {first:,}: {error}",
+                    "images that can be read to the end",
+                    "run the same command again to go on from there",
+                ) from error
+            time.sleep(PAUSE_S * 2 ** (options.max_retries - tries))
+            tries -= 1
+        else:
+            return
+
+
+def _in_order(portions: Iterator[Portion], scorer: Scorer, concurrency: int) -> Generator[Outcome]:
+    """The outcomes in the order of rows, some mini-batches being worked on ahead."""
+    waiting: deque[Future[Outcome]] = deque()
+    with ThreadPoolExecutor(concurrency, "batch") as pool:
+        try:
+            for portion in portions:
+                waiting.append(pool.submit(scorer, portion))
+                if len(waiting) > 2 * concurrency:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _publish(work: _Work, job: Job, journal: Journal, tally: Tally, resumed_at: int, begun: float) -> BatchResult:
+    job.discard()
+    with disk_full_is_data_error(work.out):
+        _write(work, job, journal, tally)
+    seconds = time.perf_counter() - begun
+    result = _result(work, job, tally, resumed_at, seconds)
+    job.publish(work.identity(), result.to_dict())
+    return result
+
+
+def _write(work: _Work, job: Job, journal: Journal, tally: Tally) -> None:
+    facts = {"model": work.name, "bundle_sha256": work.model.sha256, "source": work.source}
+    names = work.model.class_names
+    output = writer_of(work.format, job.output, names, separator=work.options.separator, facts=facts)
+    with closing(output):
+        for outcome in journal.records():
+            output.write(outcome)
+    if tally.failed:
+        with closing(FailureWriter(job.failures)) as failures:
+            for outcome in journal.records():
+                failures.write(outcome)
+
+
+def _result(work: _Work, job: Job, tally: Tally, resumed_at: int, seconds: float) -> BatchResult:
+    return BatchResult(
+        out=str(work.out),
+        format=work.format,
+        model=work.name,
+        bundle_sha256=work.model.sha256,
+        source=work.source,
+        title=work.images.title,
+        images=tally.images,
+        predicted=tally.images - tally.failed,
+        failed=tally.failed,
+        failures=tuple(tally.failures),
+        failures_file=str(failures_file(work.out)) if tally.failed else None,
+        warned=tally.warned,
+        warnings=tuple(tally.warnings),
+        labels=tally.label_counts(work.model.class_names),
+        notes=work.images.notes,
+        resumed_at=resumed_at,
+        seconds=seconds,
+        images_per_s=(tally.images - resumed_at) / seconds,
+        size_bytes=job.output.stat().st_size,
+        sha256=sha256_file(job.output),
+    )
