@@ -139,9 +139,15 @@ def _check_same(folder: Path, identity: Mapping[str, Any]) -> None:
     begun = read_json(path)
     if begun != identity:
         differing = [name for name in identity if begun.get(name) != identity[name]]
-        told = "; ".join(f"{name} was {begun.get(name)!r} and is {identity[name]!r}" for name in differing)
+        told = "; ".join(f"{name} was {_short(begun.get(name))} and is {_short(identity[name])}" for name in differing)
         raise ConflictError(
             f"{folder} holds the work of another job: {told}",
             "the same model, images and options as when it was begun",
             f"give the same line as before to go on, or remove {folder} to begin anew",
         )
+
+
+def _short(value: Any) -> str:
+    """The value as text; of a hash its beginning."""
+    text = str(value)
+    return text if len(text) < 64 else f"{text[:12]}…"

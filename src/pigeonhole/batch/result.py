@@ -129,7 +129,8 @@ def finished(out: Path, identity: Mapping[str, Any] | None = None) -> BatchResul
         return None
     try:
         content = read_json(record)
-        result = BatchResult(**{**content["result"], "out": str(out), "reused": True})
+        lists = {name: tuple(content["result"][name]) for name in ("failures", "warnings", "notes")}
+        result = BatchResult(**{**content["result"], **lists, "out": str(out), "reused": True})
     except (ValueError, KeyError, TypeError):
         return None
     if identity is not None and content["job"] != dict(identity):

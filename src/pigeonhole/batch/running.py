@@ -22,8 +22,9 @@ from pigeonhole.batch.job import Job, begin, partial_folder, refuse_taken
 from pigeonhole.batch.journal import Journal
 from pigeonhole.batch.options import BatchOptions
 from pigeonhole.batch.outcome import Outcome
+from pigeonhole.batch.reading import portions_from
 from pigeonhole.batch.result import BatchResult, Tally, failures_file, finished, record_file
-from pigeonhole.batch.scoring import PAUSE_S, Scorer
+from pigeonhole.batch.scoring import Scorer
 from pigeonhole.batch.writing import FailureWriter, writer_of
 from pigeonhole.core.errors import DataError, UsageError
 from pigeonhole.core.files import disk_full_is_data_error, sha256_file
@@ -156,7 +157,7 @@ def _predict(work: _Work, journal: Journal, concurrency: int) -> Tally:
         tally.add(outcome)
     _judge(work, tally)
     scorer = Scorer(work.model, invert=work.options.invert, max_retries=work.options.max_retries)
-    portions = _portions(work.images, journal.rows, work.options)
+    portions = portions_from(work.images, journal.rows, work.options)
     with closing(_in_order(portions, scorer, concurrency)) as outcomes:
         for outcome in outcomes:
             journal.append(outcome)
@@ -189,27 +190,6 @@ def _judge(work: _Work, tally: Tally) -> None:
             "run the same command with a higher --error-threshold (or, for a submission, another format) to go on;"
             f" or correct the images, remove {partial_folder(work.out)}, and run it again",
         )
-
-
-def _portions(images: ImageSet, first: int, options: BatchOptions) -> Iterator[Portion]:
-    """The portions from row `first` on; a source whose reading breaks off is opened again where it was."""
-    tries = options.max_retries
-    while True:
-        try:
-            for portion in images.read(first, options.mini_batch_size):
-                yield portion
-                first, tries = portion.start + len(portion), options.max_retries
-        except OSError as error:
-            if not tries:
-                raise DataError(
-                    f"{images.title} cannot be read on from row {first:,}: {error}",
-                    "images that can be read to the end",
-                    "run the same command again to go on from there",
-                ) from error
-            time.sleep(PAUSE_S * 2 ** (options.max_retries - tries))
-            tries -= 1
-        else:
-            return
 
 
 def _in_order(portions: Iterator[Portion], scorer: Scorer, concurrency: int) -> Generator[Outcome]:

@@ -56,9 +56,14 @@ class FolderOfImages:
         files, notes = _listed(path)
         stamp = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape"))
         for _, file in files:
-            stat = file.stat()
-            stamp.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+            stamp.update(f"{_stamp(file)}\n".encode("utf-8", "surrogateescape"))
         return _image_set(self.kind, path.resolve().name, files, stamp.hexdigest(), options.limits, notes)
+
+
+def _stamp(path: Path) -> str:
+    # A link that leads nowhere is an image that cannot be read, and counted as such later.
+    stat = path.stat() if path.exists() else path.lstat()
+    return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
 
 
 def _prune(folders: list[str]) -> bool:
