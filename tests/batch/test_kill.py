@@ -64,7 +64,7 @@ def test_killed_at_every_change_of_a_file_the_job_goes_on(tiny: Path, pictures: 
 def test_killed_at_random_times_the_job_goes_on(tiny: Path, pictures: Path) -> None:
     made = pictures.with_name("made")
     made.mkdir()
-    killed("times", tiny, pictures, made, 10)
+    killed("times", tiny, pictures, made, 6)
     check_all_alike(tiny, pictures, made)
 
 

@@ -13,6 +13,7 @@ from pigeonhole.batch import BatchOptions, finished, run
 from pigeonhole.batch.job import partial_folder
 from pigeonhole.core.errors import ConflictError, UsageError
 from pigeonhole.core.locks import exclusive
+from pigeonhole.images import png
 from tests.bundle.tiny_onnx import band_images, write_tiny
 
 
@@ -78,6 +79,22 @@ def test_another_file_is_never_written_over(change: str, tiny: Path, npy: Path, 
     with pytest.raises(ConflictError, match="is there already"):
         run(model, str(npy), out, options)
     assert out.read_bytes() == content
+
+
+def test_the_file_of_another_job_is_replaced_where_that_is_said(tiny: Path, tmp_path: Path, bands: np.ndarray) -> None:
+    folder, out, replace = tmp_path / "pictures", tmp_path / "out.csv", BatchOptions(replace=True)
+    folder.mkdir()
+    (folder / "1.png").write_bytes(png(bands[1]))
+    (folder / "2.png").write_bytes(b"damaged")
+    assert run(tiny, str(folder), out, replace).failed == 1
+    (folder / "2.png").write_bytes(png(bands[2]))
+    assert run(tiny, str(folder), out, replace).labels == {"top": 0, "middle": 1, "bottom": 1}
+    assert not out.with_name("out.csv.failed.csv").exists()
+    assert run(tiny, str(folder), out, replace).reused
+    out.write_text("mine")
+    with pytest.raises(ConflictError, match="is there already"):
+        run(tiny, str(folder), out, replace)
+    assert out.read_text() == "mine"
 
 
 def test_work_that_was_begun_is_not_mixed_with_another_job(tiny: Path, npy: Path, bands: np.ndarray) -> None:

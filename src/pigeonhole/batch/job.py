@@ -58,23 +58,17 @@ class Job:
         for path in (self.output, self.failures, self.journal):
             if path.exists():
                 _sync(path)
-        write_json(
-            self.folder / _RESULT,
-            {"type": FORMAT, "format_version": FORMAT_VERSION, "job": dict(identity), "result": dict(result)},
-        )
+        record = {"type": FORMAT, "format_version": FORMAT_VERSION, "job": dict(identity), "result": dict(result)}
+        write_json(self.folder / _RESULT, record)
         self.move()
         self.remove()
 
     def move(self) -> None:
-        """Moves what is not moved yet.
-
-        Raises:
-            ConflictError: somebody else's file stands in the way.
-        """
-        targets = ((self.output, self._out), (self.failures, failures_file(self._out)))
-        for path, target in targets:
+        """Moves what is not moved yet. Whether something may be in the way was asked before."""
+        if not read_json(self.folder / _RESULT)["result"]["failed"]:
+            failures_file(self._out).unlink(missing_ok=True)
+        for path, target in ((self.output, self._out), (self.failures, failures_file(self._out))):
             if path.exists():
-                refuse_taken(target)
                 path.rename(target)
         (self.folder / _RESULT).rename(record_file(self._out))
         _sync(self._out.parent)
@@ -90,20 +84,6 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def refuse_taken(path: Path) -> None:
-    """Refuses to write over a file.
-
-    Raises:
-        ConflictError: it is there.
-    """
-    if path.exists():
-        raise ConflictError(
-            f"{path} is there already, and no earlier run of this very job made it as it is",
-            "a name that is not taken, or the file of the same job, unchanged",
-            "choose another --out, or remove it (and the files that begin with its name)",
-        )
 
 
 def partial_folder(out: Path) -> Path:

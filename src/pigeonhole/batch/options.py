@@ -33,6 +33,8 @@ class BatchOptions(Spec):
         format: what to write: `parquet`; `csv` with a header; `append_row`, the lines `row,prediction,file` without a
             header; `kaggle`, the columns ImageId (from 1) and Label. `None` goes by the ending of the file's name.
         separator: what stands between the columns of `append_row`: a comma, a space or a tab.
+        replace: whether to take the place of a file that another batch job made and nobody changed since; what
+            anybody else made is never written over.
         invert: swap dark and light first.
         label: a column of a CSV file that is no pixel and is left alone.
         shape: height, width and channels of images that come as a row of numbers, or a text such as 28x28.
@@ -45,6 +47,7 @@ class BatchOptions(Spec):
     error_threshold: int = Field(-1, ge=-1)
     format: Format | None = None
     separator: Literal[",", " ", "\t"] = ","
+    replace: bool = False
     invert: bool = False
     label: str | None = None
     shape: tuple[int, int, int] | None = None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pigeonhole import bundle
-from pigeonhole.batch.job import Job, begin, partial_folder, refuse_taken
+from pigeonhole.batch.job import Job, begin, partial_folder
 from pigeonhole.batch.journal import Journal
 from pigeonhole.batch.options import BatchOptions
 from pigeonhole.batch.outcome import Outcome
@@ -26,7 +26,7 @@ from pigeonhole.batch.reading import portions_from
 from pigeonhole.batch.result import BatchResult, Tally, failures_file, finished, record_file
 from pigeonhole.batch.scoring import Scorer
 from pigeonhole.batch.writing import FailureWriter, writer_of
-from pigeonhole.core.errors import DataError, UsageError
+from pigeonhole.core.errors import ConflictError, DataError, UsageError
 from pigeonhole.core.files import disk_full_is_data_error, sha256_file
 from pigeonhole.core.progress import Progress, Silent
 from pigeonhole.data.unlabelled import ImageOptions, ImageSet, Portion, open_images
@@ -116,9 +116,21 @@ def _done_before(work: _Work) -> BatchResult | None:
         return None
     done = finished(work.out, work.identity())
     if done is None:
-        for path in (work.out, record_file(work.out), failures_file(work.out)):
-            refuse_taken(path)
+        _refuse_taken(work)
     return done
+
+
+def _refuse_taken(work: _Work) -> None:
+    """Refuses to write over what this very job did not make, unless it may replace what another job made."""
+    if work.options.replace and finished(work.out) is not None:
+        return
+    for path in (work.out, record_file(work.out), failures_file(work.out)):
+        if path.exists():
+            raise ConflictError(
+                f"{path} is there already, and no earlier run of this very job made it as it is",
+                "a name that is not taken; the file of the same job, unchanged; or, with replace=true, that of another",
+                "choose another --out, remove it (and the files that begin with its name), or add --set replace=true",
+            )
 
 
 def _run(work: _Work, concurrency: int) -> BatchResult:
@@ -130,7 +142,7 @@ def _run(work: _Work, concurrency: int) -> BatchResult:
         if done is not None:
             job.remove()
             return done
-        refuse_taken(work.out)
+        _refuse_taken(work)
         work.model.check_probe()
         journal = Journal(job.journal, len(work.model.class_names))
         with closing(journal):
@@ -214,6 +226,7 @@ def _publish(work: _Work, job: Job, journal: Journal, tally: Tally, resumed_at: 
         _write(work, job, journal, tally)
     seconds = time.perf_counter() - begun
     result = _result(work, job, tally, resumed_at, seconds)
+    _refuse_taken(work)
     job.publish(work.identity(), result.to_dict())
     return result
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pigeonhole.batch.outcome import Outcome
 from pigeonhole.core.optional import require
@@ -82,21 +83,24 @@ class ParquetWriter:
         pa = self._pa
         probs_NK = np.concatenate([outcome.probs_NK for outcome in outcomes])
         labels_N = np.concatenate([outcome.labels_N for outcome in outcomes])
-        errors = [outcome.failed.get(place, "") for outcome in outcomes for place in range(len(outcome))]
         images = [name for outcome in outcomes for name in outcome.names]
         right_N = labels_N >= 0
-        # The empty name at the end is the label of the failed ones; it is null, and never seen.
-        names = [*self._names, ""]
         columns = {
             "row": numbers(pa, "int64", np.arange(outcomes[0].start, outcomes[0].start + len(labels_N))),
             "image": texts(pa, images),
-            "label": texts(pa, [names[label] for label in labels_N.tolist()], right_N),
+            "label": texts(pa, self._names).take(numbers(pa, "int32", labels_N, right_N)),
             "probability": numbers(pa, "float32", probs_NK.max(axis=1), right_N),
         }
         for k, name in enumerate(self._names):
             columns[f"probability_{name}"] = numbers(pa, "float32", probs_NK[:, k], right_N)
-        columns["error"] = texts(pa, errors, ~right_N)
+        columns["error"] = self._errors(outcomes, right_N)
         return pa.table(columns, metadata=self._metadata)
+
+    def _errors(self, outcomes: Sequence[Outcome], right_N: NDArray[np.bool_]) -> Any:
+        if right_N.all():
+            return self._pa.nulls(len(right_N), self._pa.large_string())
+        found = [outcome.failed.get(place, "") for outcome in outcomes for place in range(len(outcome))]
+        return texts(self._pa, found, ~right_N)
 
     def close(self) -> None:
         """See `Writer`."""

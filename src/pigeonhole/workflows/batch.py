@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pigeonhole.batch import BatchOptions, BatchResult, run
+from pigeonhole.batch import BatchOptions, BatchResult, finished, run
+from pigeonhole.bundle import read_manifest
 from pigeonhole.core.progress import Progress
 from pigeonhole.core.spec import validate
 from pigeonhole.core.workspace import Workspace
@@ -41,3 +42,16 @@ def batch(
     chosen = validate(BatchOptions, dict(options or {}), "the options of batch")
     folder, name = bundle_folder(model, workspace)
     return run(folder, str(source), Path(out), chosen, model=name, progress=progress)
+
+
+def still_stands(
+    model: str | Path, out: str | Path, *, workspace: Workspace | str | Path | None = None
+) -> BatchResult | None:
+    """The result of the job that made `out`, if the file is as it was written and the model is what it was.
+
+    Raises:
+        NotFoundError: there is no such model any more.
+    """
+    done = finished(Path(out))
+    folder, _ = bundle_folder(model, workspace)
+    return done if done is not None and done.bundle_sha256 == read_manifest(folder)["sha256"] else None
