@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,11 @@ import pytest
 import pigeonhole as ph
 from pigeonhole.batch import BatchOptions, finished, run
 from pigeonhole.batch.job import partial_folder
-from pigeonhole.core.errors import ConflictError, UsageError
+from pigeonhole.core.errors import ConflictError, DataError, UsageError
 from pigeonhole.core.locks import exclusive
 from pigeonhole.images import png
 from tests.bundle.tiny_onnx import band_images, write_tiny
+from tests.test_package import base_only
 
 
 class Counting:
@@ -161,6 +164,30 @@ def test_memory_does_not_grow_with_the_images(tiny: Path, tmp_path: Path) -> Non
 
     peak(100)  # the first brings imports with it
     assert peak(12_000) < 1.3 * peak(3_000)
+
+
+@pytest.mark.parametrize(("room", "done"), [(1000, range(1, 40)), (2500, [40])], ids=["journal", "output"])
+def test_a_full_disk_keeps_what_was_done(room: int, done: Sequence[int], tiny: Path, npy: Path) -> None:
+    out = npy.with_name("out.csv")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(DataError, match="disk filled up"):
+            run(tiny, str(npy), out, BatchOptions(mini_batch_size=4))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    result = run(tiny, str(npy), out, BatchOptions(mini_batch_size=4))
+    assert result.resumed_at in done
+    run(tiny, str(npy), npy.with_name("whole.csv"))
+    assert out.read_bytes() == npy.with_name("whole.csv").read_bytes()
+
+
+def test_the_base_installation_writes_csv_and_names_what_parquet_wants(tiny: Path, npy: Path) -> None:
+    lines = [["batch", str(tiny), str(npy), "--out", str(npy.with_name(name))] for name in ("a.csv", "a.parquet")]
+    done = base_only(f"from pigeonhole.cli.main import run; print([run(line) for line in {lines!r}])")
+    assert done.stdout.splitlines()[-1] == "[0, 4]", done.stderr
+    assert "pip install 'pigeonhole[data]'" in done.stderr
+    assert not partial_folder(npy.with_name("a.parquet")).exists()
 
 
 def test_the_verb_and_the_room_share_a_name() -> None:

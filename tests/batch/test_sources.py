@@ -161,6 +161,12 @@ def test_changed_content_has_another_stamp(maker: Maker, tmp_path: Path, bands: 
     assert open_images(str(place)).stamp != before
 
 
+def test_portions_of_large_images_are_small(tmp_path: Path) -> None:
+    np.save(tmp_path / "large.npy", np.zeros((40, 1200, 1200, 1), np.uint8))
+    portions = list(open_images(str(tmp_path / "large.npy")).read(0, 256))
+    assert [len(portion) for portion in portions] == [23, 17]
+
+
 def test_images_of_another_shape_are_prepared_as_serving_does(tiny: Path, tmp_path: Path) -> None:
     colour_HWC = np.random.default_rng(3).integers(0, 256, (4, 20, 9, 3), np.uint8)
     np.save(tmp_path / "colour.npy", colour_HWC)

@@ -28,6 +28,7 @@ from pigeonhole.batch.scoring import Scorer
 from pigeonhole.batch.writing import FailureWriter, writer_of
 from pigeonhole.core.errors import ConflictError, DataError, UsageError
 from pigeonhole.core.files import disk_full_is_data_error, sha256_file
+from pigeonhole.core.optional import require
 from pigeonhole.core.progress import Progress, Silent
 from pigeonhole.data.unlabelled import ImageOptions, ImageSet, Portion, open_images
 
@@ -86,10 +87,13 @@ def run(
     """
     options = options or BatchOptions()
     progress = progress or Silent()
+    out = _checked(out)
+    if options.format_of(out) == "parquet":
+        require("pyarrow", extra="data")  # now, and not after a million images
     concurrency = options.max_concurrency or _cores()
     loaded = bundle.load(folder, threads=max(1, _cores() // concurrency))
     images = open_images(source, ImageOptions(label=options.label, shape=options.shape, images=options.images))
-    work = _Work(loaded, model or str(folder), source, images, options, _checked(out), progress)
+    work = _Work(loaded, model or str(folder), source, images, options, out, progress)
     return _done_before(work) or _run(work, concurrency)
 
 

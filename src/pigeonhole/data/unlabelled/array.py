@@ -23,6 +23,7 @@ from pigeonhole.data.unlabelled.image_set import (
     ImageSet,
     Pixels,
     Portion,
+    affordable,
     begins,
     file_stamp,
     image_shape,
@@ -87,7 +88,7 @@ def in_place(path: Path, layout: Layout, kind: str, noun: str) -> ImageSet:
     """The images of an uncompressed file, each portion read by whoever needs it."""
 
     def read(first: int, size: int) -> Iterator[Portion]:
-        for start, n in starts(first, layout.count, size):
+        for start, n in starts(first, layout.count, affordable(size, layout.image_bytes)):
             yield Portion(start, Numbered(f"{path.name} {noun}", start, n), partial(_piece, path, layout, start, n))
 
     return ImageSet(kind, path.name, file_stamp(path), read, layout.count)
@@ -159,7 +160,7 @@ def forwards(file: Any, layout: Layout, words: str, first: int, size: int) -> It
         DataError: the content ends early.
     """
     _skip(file, layout.offset + first * layout.image_bytes)
-    for start, n in starts(first, layout.count, size):
+    for start, n in starts(first, layout.count, affordable(size, layout.image_bytes)):
         content = file.read(n * layout.image_bytes)
         if len(content) < n * layout.image_bytes:
             raise DataError(

@@ -192,6 +192,15 @@ def file_stamp(path: Path) -> str:
     return f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
 
 
+# A portion of large images is cut short here, so that what is under way fits in memory whatever their size.
+PORTION_BYTES = 32 << 20
+
+
+def affordable(size: int, image_bytes: int) -> int:
+    """How many images of some bytes a portion may have, `size` at most."""
+    return min(size, max(1, PORTION_BYTES // max(1, image_bytes)))
+
+
 def starts(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:
     """From row `first` of `count`, where each portion starts and how many images it has."""
     for start in range(first, count, size):

@@ -23,6 +23,7 @@ from pigeonhole.data.unlabelled.image_set import (
     ImageSet,
     Pixels,
     Portion,
+    affordable,
     begins,
     file_stamp,
     image_shape,
@@ -54,13 +55,14 @@ class ParquetFile:
             raise DataError(f"{path} is damaged: {error}", "a whole Parquet file", "write it again") from error
         with file:
             schema, count = file.schema_arrow, file.metadata.num_rows
-            groups = [file.metadata.row_group(place).num_rows for place in range(file.metadata.num_row_groups)]
+            groups = [file.metadata.row_group(place) for place in range(file.metadata.num_row_groups)]
+            sizes = [(group.num_rows, group.total_byte_size) for group in groups]
         name = _column(path, pa, schema, options.images)
         column = _Column(path, name, _shape_given(schema, options.shape))
 
         def read(first: int, size: int) -> Iterator[Portion]:
             with parquet.ParquetFile(path) as file:
-                yield from _portions(file, groups, column, first, size)
+                yield from _portions(file, sizes, column, first, size)
 
         return ImageSet(self.kind, path.name, f"{file_stamp(path)}\0{name}", read, count)
 
@@ -149,13 +151,14 @@ def _shape_given(schema: Any, given: Shape | None) -> Shape | None:
     return height, width, channels
 
 
-def _portions(file: Any, groups: list[int], column: _Column, first: int, size: int) -> Iterator[Portion]:
+def _portions(file: Any, sizes: list[tuple[int, int]], column: _Column, first: int, size: int) -> Iterator[Portion]:
     """Portions end with their row group, so that groups that were read before can be left out whole."""
     row = 0
-    for group, rows in enumerate(groups):
+    for group, (rows, group_bytes) in enumerate(sizes):
         if row + rows > first:
             inside = row
-            for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=[column.name]):
+            n = affordable(size, group_bytes // max(1, rows))
+            for batch in file.iter_batches(batch_size=n, row_groups=[group], columns=[column.name]):
                 array = batch.column(0)
                 if inside >= first:
                     names = Numbered(f"{column.path.name} row", inside, len(array))
