@@ -44,7 +44,8 @@ class Journal:
                 self.rows += len(outcome)
                 whole = file.tell()
         os.truncate(path, whole)
-        self._file = path.open("ab")
+        # Without a buffer: what could not be written must not be tried again when the file is closed.
+        self._file = path.open("ab", buffering=0)
 
     def append(self, outcome: Outcome) -> None:
         """Adds the outcome of the next rows.
@@ -54,9 +55,10 @@ class Journal:
         """
         if outcome.start != self.rows or outcome.probs_NK.shape[1] != self._classes:
             raise AssertionError(f"row {outcome.start} after {self.rows} rows, {outcome.probs_NK.shape[1]} classes")
+        rest = memoryview(_record(outcome))
         with disk_full_is_data_error(self._path):
-            self._file.write(_record(outcome))
-            self._file.flush()
+            while rest:
+                rest = rest[self._file.write(rest) :]
         self.rows += len(outcome)
 
     def records(self) -> Iterator[Outcome]:

@@ -56,9 +56,9 @@ class BatchOptions(Spec):
     @field_validator("shape", mode="before")
     @classmethod
     def _shape_of_a_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
+        if value is None or isinstance(value, list | tuple):
             return value
-        match = _SHAPE.fullmatch(value.strip().lower())
+        match = _SHAPE.fullmatch(str(value).strip().lower())
         if not match:
             raise ValueError("accepted: HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS, such as 28x28")
         return int(match[1]), int(match[2]), int(match[3] or 1)

@@ -6,58 +6,28 @@ in the order of rows. Memory holds the few that are under way, whatever the numb
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pigeonhole import bundle
-from pigeonhole.batch.job import Job, begin, partial_folder
+from pigeonhole.batch.job import begin, partial_folder
 from pigeonhole.batch.journal import Journal
 from pigeonhole.batch.options import BatchOptions
 from pigeonhole.batch.outcome import Outcome
+from pigeonhole.batch.publishing import publish
 from pigeonhole.batch.reading import portions_from
-from pigeonhole.batch.result import BatchResult, Tally, failures_file, finished, record_file
+from pigeonhole.batch.result import BatchResult, Tally, finished
 from pigeonhole.batch.scoring import Scorer
-from pigeonhole.batch.writing import FailureWriter, writer_of
-from pigeonhole.core.errors import ConflictError, DataError, UsageError
-from pigeonhole.core.files import disk_full_is_data_error, sha256_file
+from pigeonhole.batch.work import Work, refuse_taken
+from pigeonhole.core.errors import DataError, UsageError
 from pigeonhole.core.optional import require
 from pigeonhole.core.progress import Progress, Silent
-from pigeonhole.data.unlabelled import ImageOptions, ImageSet, Portion, open_images
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What a run works with."""
-
-    model: bundle.Bundle
-    name: str
-    source: str
-    images: ImageSet
-    options: BatchOptions
-    out: Path
-    progress: Progress
-
-    @property
-    def format(self) -> str:
-        return self.options.format_of(self.out)
-
-    def predictions(self) -> dict[str, Any]:
-        """All that decides what is predicted, in whatever form it is written."""
-        chosen = self.options.model_dump(mode="json", include={"invert", "label", "shape", "images"})
-        stamp = hashlib.sha256(self.images.stamp.encode("utf-8", "surrogateescape")).hexdigest()
-        return {"model": self.model.sha256, "source": self.source, "content": stamp, **chosen}
-
-    def identity(self) -> dict[str, Any]:
-        """All that decides what stands in the file."""
-        return {**self.predictions(), "format": self.format, "separator": self.options.separator}
+from pigeonhole.data.unlabelled import ImageOptions, Portion, open_images
 
 
 def run(
@@ -93,7 +63,7 @@ def run(
     concurrency = options.max_concurrency or _cores()
     loaded = bundle.load(folder, threads=max(1, _cores() // concurrency))
     images = open_images(source, ImageOptions(label=options.label, shape=options.shape, images=options.images))
-    work = _Work(loaded, model or str(folder), source, images, options, out, progress)
+    work = Work(loaded, model or str(folder), source, images, options, out, progress)
     return _done_before(work) or _run(work, concurrency)
 
 
@@ -114,30 +84,17 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _done_before(work: _Work) -> BatchResult | None:
+def _done_before(work: Work) -> BatchResult | None:
     """The result, if the very same job has been done and its file is as it was written."""
     if partial_folder(work.out).exists():
         return None
     done = finished(work.out, work.identity())
     if done is None:
-        _refuse_taken(work)
+        refuse_taken(work)
     return done
 
 
-def _refuse_taken(work: _Work) -> None:
-    """Refuses to write over what this very job did not make, unless it may replace what another job made."""
-    if work.options.replace and finished(work.out) is not None:
-        return
-    for path in (work.out, record_file(work.out), failures_file(work.out)):
-        if path.exists():
-            raise ConflictError(
-                f"{path} is there already, and no earlier run of this very job made it as it is",
-                "a name that is not taken; the file of the same job, unchanged; or, with replace=true, that of another",
-                "choose another --out, remove it (and the files that begin with its name), or add --set replace=true",
-            )
-
-
-def _run(work: _Work, concurrency: int) -> BatchResult:
+def _run(work: Work, concurrency: int) -> BatchResult:
     begun = time.perf_counter()
     with begin(work.out, work.predictions()) as job:
         if job.complete:
@@ -146,16 +103,16 @@ def _run(work: _Work, concurrency: int) -> BatchResult:
         if done is not None:
             job.remove()
             return done
-        _refuse_taken(work)
+        refuse_taken(work)
         work.model.check_probe()
         journal = Journal(job.journal, len(work.model.class_names))
         with closing(journal):
             resumed_at = _tell_begin(work, journal)
             tally = _predict(work, journal, concurrency)
-            return _publish(work, job, journal, tally, resumed_at, begun)
+            return publish(work, job, journal, tally, resumed_at, begun)
 
 
-def _tell_begin(work: _Work, journal: Journal) -> int:
+def _tell_begin(work: Work, journal: Journal) -> int:
     if work.images.count is not None:
         work.progress.expect(work.images.count)
     for note in work.images.notes:
@@ -166,7 +123,7 @@ def _tell_begin(work: _Work, journal: Journal) -> int:
     return journal.rows
 
 
-def _predict(work: _Work, journal: Journal, concurrency: int) -> Tally:
+def _predict(work: Work, journal: Journal, concurrency: int) -> Tally:
     """Brings the journal to the end of the images, and returns the counts of all of it."""
     tally = Tally()
     for outcome in journal.records():
@@ -185,7 +142,7 @@ def _predict(work: _Work, journal: Journal, concurrency: int) -> Tally:
     return tally
 
 
-def _nothing(work: _Work, tally: Tally) -> tuple[str, str, str]:
+def _nothing(work: Work, tally: Tally) -> tuple[str, str, str]:
     if not tally.images:
         return f"{work.source}: no images", "at least one image", "give the place of the images"
     return (
@@ -195,7 +152,7 @@ def _nothing(work: _Work, tally: Tally) -> tuple[str, str, str]:
     )
 
 
-def _judge(work: _Work, tally: Tally) -> None:
+def _judge(work: Work, tally: Tally) -> None:
     """Gives the job up once more images failed than may."""
     allowed = work.options.allowed_failures
     if allowed is not None and tally.failed > allowed:
@@ -222,52 +179,3 @@ def _in_order(portions: Iterator[Portion], scorer: Scorer, concurrency: int) -> 
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def _publish(work: _Work, job: Job, journal: Journal, tally: Tally, resumed_at: int, begun: float) -> BatchResult:
-    job.discard()
-    with disk_full_is_data_error(work.out):
-        _write(work, job, journal, tally)
-    seconds = time.perf_counter() - begun
-    result = _result(work, job, tally, resumed_at, seconds)
-    _refuse_taken(work)
-    job.publish(work.identity(), result.to_dict())
-    return result
-
-
-def _write(work: _Work, job: Job, journal: Journal, tally: Tally) -> None:
-    facts = {"model": work.name, "bundle_sha256": work.model.sha256, "source": work.source}
-    names = work.model.class_names
-    output = writer_of(work.format, job.output, names, separator=work.options.separator, facts=facts)
-    with closing(output):
-        for outcome in journal.records():
-            output.write(outcome)
-    if tally.failed:
-        with closing(FailureWriter(job.failures)) as failures:
-            for outcome in journal.records():
-                failures.write(outcome)
-
-
-def _result(work: _Work, job: Job, tally: Tally, resumed_at: int, seconds: float) -> BatchResult:
-    return BatchResult(
-        out=str(work.out),
-        format=work.format,
-        model=work.name,
-        bundle_sha256=work.model.sha256,
-        source=work.source,
-        title=work.images.title,
-        images=tally.images,
-        predicted=tally.images - tally.failed,
-        failed=tally.failed,
-        failures=tuple(tally.failures),
-        failures_file=str(failures_file(work.out)) if tally.failed else None,
-        warned=tally.warned,
-        warnings=tuple(tally.warnings),
-        labels=tally.label_counts(work.model.class_names),
-        notes=work.images.notes,
-        resumed_at=resumed_at,
-        seconds=seconds,
-        images_per_s=(tally.images - resumed_at) / seconds,
-        size_bytes=job.output.stat().st_size,
-        sha256=sha256_file(job.output),
-    )

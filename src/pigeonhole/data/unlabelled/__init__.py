@@ -10,11 +10,12 @@ from pathlib import Path
 from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import DataError, NotFoundError
 from pigeonhole.data.sources import SOURCES
-from pigeonhole.data.unlabelled.array import NpyFile, NpzFile
+from pigeonhole.data.unlabelled.array import NpyFile
 from pigeonhole.data.unlabelled.idx import IdxImages
 from pigeonhole.data.unlabelled.image_files import FolderOfImages, SingleImage
 from pigeonhole.data.unlabelled.image_set import Encoded, ImageOptions, ImageSet, Kind, Pixels, Portion
 from pigeonhole.data.unlabelled.labelled import open_labelled
+from pigeonhole.data.unlabelled.npz import NpzFile
 from pigeonhole.data.unlabelled.parquet import ParquetFile
 from pigeonhole.data.unlabelled.table import CsvFile
 from pigeonhole.data.unlabelled.zipped import ZipOfImages
