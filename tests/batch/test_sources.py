@@ -161,6 +161,13 @@ def test_changed_content_has_another_stamp(maker: Maker, tmp_path: Path, bands: 
     assert open_images(str(place)).stamp != before
 
 
+@pytest.mark.parametrize("maker", [idx_pair, idx_gz, pictures], ids=lambda maker: maker.__name__)
+def test_predictions_may_lie_beside_the_images(maker: Maker, tiny: Path, tmp_path: Path, bands: np.ndarray) -> None:
+    place = maker(tmp_path, bands)
+    assert not run(tiny, str(place), place / "out.csv").reused
+    assert run(tiny, str(place), place / "out.csv").reused
+
+
 def test_portions_of_large_images_are_small(tmp_path: Path) -> None:
     np.save(tmp_path / "large.npy", np.zeros((40, 1200, 1200, 1), np.uint8))
     portions = list(open_images(str(tmp_path / "large.npy")).read(0, 256))

@@ -48,7 +48,7 @@ def run(
             and `OUT.failed.csv` if images failed.
         options: how.
         model: what to call the model; `None` takes the folder.
-        progress: where to say how far it is, one unit an image.
+        progress: where to say how far it is, one unit an image that this run has to do.
 
     Raises:
         ConflictError: `out` is another file, or another process works on it.
@@ -114,12 +114,11 @@ def _run(work: Work, concurrency: int) -> BatchResult:
 
 def _tell_begin(work: Work, journal: Journal) -> int:
     if work.images.count is not None:
-        work.progress.expect(work.images.count)
+        work.progress.expect(work.images.count - journal.rows)
     for note in work.images.notes:
         work.progress.note(note)
     if journal.rows:
         work.progress.note(f"going on after the {journal.rows:,} images that an earlier run has done")
-        work.progress.advance(journal.rows)
     return journal.rows
 
 

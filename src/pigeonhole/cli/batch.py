@@ -60,7 +60,7 @@ def batch(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="shape=28x28, label=COLUMN, images=ARRAY_OR_COLUMN, separator=' '. Repeatable.",
+            help="shape=28x28, label=COLUMN, images=ARRAY_OR_COLUMN, separator=' ', replace=true. Repeatable.",
         ),
     ] = None,
     json: Json = False,

@@ -35,7 +35,7 @@ class SingleImage:
     def open(self, path: Path, options: ImageOptions) -> ImageSet:
         """See `Kind.open`."""
         options.refuse(self.kind, "label", "shape", "images")
-        return _image_set(self.kind, path.name, [(readable_name(path.name), path)], file_stamp(path), options.limits)
+        return _image_set(self.kind, path.name, path.parent, [path.name], file_stamp(path), options.limits)
 
 
 class FolderOfImages:
@@ -55,15 +55,15 @@ class FolderOfImages:
         options.refuse(self.kind, "label", "shape", "images")
         files, notes = _listed(path)
         stamp = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape"))
-        for _, file in files:
-            stamp.update(f"{_stamp(file)}\n".encode("utf-8", "surrogateescape"))
-        return _image_set(self.kind, path.resolve().name, files, stamp.hexdigest(), options.limits, notes)
+        for file in files:
+            stamp.update(f"{file}\0{_stamp(path / file)}\n".encode("utf-8", "surrogateescape"))
+        return _image_set(self.kind, path.resolve().name, path, files, stamp.hexdigest(), options.limits, notes)
 
 
 def _stamp(path: Path) -> str:
     # A link that leads nowhere is an image that cannot be read, and counted as such later.
     stat = path.stat() if path.exists() else path.lstat()
-    return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    return f"{stat.st_size}\0{stat.st_mtime_ns}"
 
 
 def _prune(folders: list[str]) -> bool:
@@ -76,27 +76,33 @@ def _is_image(name: str) -> bool:
     return is_inside(name) and Path(name).suffix.lower() in LISTED_ENDINGS
 
 
-def _listed(root: Path) -> tuple[list[tuple[str, Path]], tuple[str, ...]]:
-    files: list[Path] = []
-    others: list[Path] = []
+def _listed(root: Path) -> tuple[list[str], tuple[str, ...]]:
+    """The images below a folder, relative to it, a folder's files before its folders; and what was left out."""
+    files: list[str] = []
+    others: list[str] = []
     links: list[str] = []
     with readable(root):
-        for folder, folders, names in os.walk(root):
+        for folder, folders, names in os.walk(root, onerror=_raise):
             _prune(folders)
-            links += [name for name in folders if (Path(folder) / name).is_symlink()]
-            for name in filter(is_inside, names):
-                (files if _is_image(name) else others).append(Path(folder) / name)
-    named = [(readable_name(file.relative_to(root).as_posix()), file) for file in files]
-    named.sort(key=lambda item: natural(item[0]))
+            folders.sort(key=natural)
+            links += [name for name in folders if Path(folder, name).is_symlink()]
+            inside = Path(folder).relative_to(root)
+            for name in sorted(filter(is_inside, names), key=natural):
+                (files if _is_image(name) else others).append(str(inside / name))
     notes = [f"left out, being no images: {counted(others, 'file')}"] if others else []
     notes += [f"not followed: {counted(links, 'link')} to folders"] if links else []
-    return named, tuple(notes)
+    return files, tuple(notes)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _image_set(
     kind: str,
     title: str,
-    files: list[tuple[str, Path]],
+    root: Path,
+    files: list[str],
     stamp: str,
     limits: Limits,
     notes: tuple[str, ...] = (),
@@ -104,8 +110,8 @@ def _image_set(
     def read(first: int, size: int) -> Iterator[Portion]:
         for start, n in starts(first, len(files), size):
             part = files[start : start + n]
-            readers = [partial(_content, file, limits.max_bytes) for _, file in part]
-            yield Portion(start, [name for name, _ in part], partial(Encoded, readers))
+            readers = [partial(_content, root / file, limits.max_bytes) for file in part]
+            yield Portion(start, [readable_name(file) for file in part], partial(Encoded, readers))
 
     return ImageSet(kind, title, stamp, read, len(files), notes)
 
