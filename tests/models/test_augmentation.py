@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pigeonhole.models.networks.augmentation import augment, mix
 from pigeonhole.models.networks.augmentation.elastic import fields
-from pigeonhole.models.networks.objective import Objective, Targets
+from pigeonhole.models.networks.training.objective import Objective, Targets
 from pigeonhole.models.settings import AUGMENTATIONS, Augmentation
 
 HERE = "pigeonhole.models.networks.augmentation"
