@@ -107,9 +107,9 @@ def spoil_by_a_file(folder, tmp_path):
     "spoil",
     [spoil_by_another_bundle, spoil_by_an_edit, spoil_by_a_loss, spoil_by_something_else, spoil_by_a_file],
 )
-def test_nothing_else_that_stands_there_is_touched(tiny, tmp_path, spoil):
+def test_nothing_else_that_stands_there_is_touched(packed, tiny, tmp_path, spoil):
     folder = tmp_path / "out"
-    ph.package(tiny.folder, to=folder)
+    shutil.copytree(packed.folder, folder)
     named = spoil(folder, tmp_path)
     before = stamps(folder)
     with pytest.raises(ConflictError) as caught:
@@ -118,6 +118,17 @@ def test_nothing_else_that_stands_there_is_touched(tiny, tmp_path, spoil):
     assert "--to" in caught.value.remedy
     assert stamps(folder) == before
     assert left_behind(tmp_path) == []
+
+
+def test_the_folder_in_which_the_user_stands_is_not_replaced(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="current folder"):
+        ph.package(tiny.folder, to=".")
+    assert list(tmp_path.iterdir()) == []
+    made = ph.package(tiny.folder, to="out")
+    monkeypatch.chdir(tmp_path / "out")
+    assert not ph.package(tiny.folder, to=".").written
+    assert made.written
 
 
 def test_an_empty_folder_and_new_parents_are_taken(tiny, tmp_path):

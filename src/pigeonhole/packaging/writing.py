@@ -72,10 +72,11 @@ def write(bundle: Bundle, folder: Path, plan: Plan) -> Package:
 
     Raises:
         ConflictError: something else stands there.
-        UsageError: the place cannot be written to.
+        UsageError: the place cannot be written to, or is the current folder.
         MissingDependencyError: pigeonhole or what it needs is not installed.
         DataError: the disk is full; nothing is left behind.
     """
+    _check_not_here(folder)
     parent = folder.absolute().parent
     try:
         with staged_folder(parent) as staged:
@@ -101,6 +102,19 @@ def write(bundle: Bundle, folder: Path, plan: Plan) -> Package:
         readme.commands(plan),
         written,
     )
+
+
+def _check_not_here(folder: Path) -> None:
+    """An empty folder is replaced by the finished one, and whoever stood in it would stand in one that is gone.
+
+    Raises:
+        UsageError: it is the current folder, and empty.
+    """
+    here = Path.cwd()
+    if folder.resolve() == here.resolve() and not any(here.iterdir()):
+        raise UsageError(
+            f"{folder}, which is the current folder", "another folder", "choose a name inside or beside it as --to"
+        )
 
 
 def _fill(staged: Path, bundle: Bundle, plan: Plan) -> dict[str, Any]:
