@@ -32,6 +32,7 @@ PUBLIC = [
     "list_runs",
     "model",
     "monitor",
+    "package",
     "pipeline",
     "predict",
     "preset",

@@ -51,6 +51,7 @@ STORY = [
     "lineage",
     "predict",
     "serve",
+    "package",
     "deploy",
     "monitor",
     "endpoints list",
