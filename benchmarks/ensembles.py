@@ -3,8 +3,7 @@
     PIGEONHOLE_DATA=FOLDER python benchmarks/ensembles.py [--key cnn-best] [--pool 10] [--members 5] [--threads 1]
 
 The members are those of presets.py (`--seeds 10` measures them beforehand, or this does); an ensemble's probabilities
-are the mean of its members'. Nothing is chosen: every choice of the pool counts alike, and the validation images of
-the members play no part.
+are the mean of its members'. Nothing is chosen: every choice of the pool counts alike.
 
 Axes: M members, N images, K classes.
 """
@@ -21,7 +20,7 @@ import numpy.typing as npt
 
 import presets
 from measuring import machine
-from preset_rows import ROWS, WHOLE
+from preset_rows import PART, ROWS
 
 Probs = npt.NDArray[np.float32]
 
@@ -33,7 +32,7 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument("--threads", type=int, help="of each training; all cores, if not given")
     options = parser.parse_args()
-    row = next(row for row in ROWS if (row.key, row.dataset) == (options.key, WHOLE))
+    row = next(row for row in ROWS if row.key == options.key and row.dataset != PART)
     for seed in range(options.pool):
         presets.take(row, seed, options.threads)
     missing = [seed for seed in range(options.pool) if not presets.result(row, seed).is_file()]
