@@ -111,8 +111,9 @@ def ours(path: Path, bundle_folder: Path) -> Callable[[], object]:
 
 
 def alone(how: str, size: int, path: Path, bundle_folder: Path) -> Callable[[], object]:
-    import onnxruntime as ort
+    from pigeonhole.bundle.session import runtime
 
+    ort = runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = CORES if how == "own" else 1
     session = ort.InferenceSession(str(bundle_folder / "model.onnx"), options, providers=["CPUExecutionProvider"])

@@ -38,6 +38,8 @@ def main() -> int:
         "choose-classical": ["choose_classical.py"],
         "choose-cnn": ["choose_cnn.py"],
         "choose-cnn-tiny": ["choose_cnn_tiny.py"],
+        "choose-cnn-best": ["choose_cnn_best.py", "--seeds", "1"],
+        "ensembles": ["ensembles.py"],
     }
     failed = [name for name, command in measurements.items() if not measured(name, command)]
     return 1 if failed else 0

@@ -33,6 +33,7 @@ PUBLIC = [
     "list_runs",
     "model",
     "monitor",
+    "package",
     "pipeline",
     "predict",
     "preset",

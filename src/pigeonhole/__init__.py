@@ -38,6 +38,7 @@ _PUBLIC = {
     "list_runs": ("runs", "list_runs"),
     "model": ("registry", "model"),
     "monitor": ("monitor", "monitor"),
+    "package": ("package", "package"),
     "pipeline": ("pipeline", "pipeline"),
     "predict": ("predict", "predict"),
     "preset": ("presets", "preset"),
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.learning_rate import find_learning_rate as find_learning_rate
     from pigeonhole.workflows.lineage import lineage as lineage
     from pigeonhole.workflows.monitor import monitor as monitor
+    from pigeonhole.workflows.package import package as package
     from pigeonhole.workflows.pipeline import pipeline as pipeline
     from pigeonhole.workflows.predict import predict as predict
     from pigeonhole.workflows.presets import list_presets as list_presets

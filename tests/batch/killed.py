@@ -19,10 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import onnxruntime  # noqa: F401 - so that the forked processes have it
-import pyarrow.parquet  # noqa: F401
+import pyarrow.parquet  # noqa: F401 - so that the forked processes have it
 
 from pigeonhole.batch import BatchOptions, run
+from pigeonhole.bundle.session import runtime
 from pigeonhole.core.progress import Silent
 
 OPTIONS = BatchOptions(mini_batch_size=3, max_concurrency=2, max_retries=0)
@@ -112,6 +112,7 @@ def at_times(model: Path, images: str, folder: Path, kills: int) -> int:
 
 
 if __name__ == "__main__":
+    runtime()  # loads ONNX Runtime, so that the forked processes have it
     how, model, images, folder, *kills = sys.argv[1:]
     if how == "events":
         found = at_events(Path(model), images, Path(folder))

@@ -53,6 +53,7 @@ STORY = [
     "pigeonhole data export digits --to test.csv --format csv --split test",
     "batch",
     "serve",
+    "package",
     "deploy",
     "monitor",
     "endpoints list",

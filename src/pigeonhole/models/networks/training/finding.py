@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pigeonhole.core.errors import TrainingError
-from pigeonhole.models.networks.fingerprint import Identity
-from pigeonhole.models.networks.loop import Trainer
-from pigeonhole.models.networks.session import Session
+from pigeonhole.models.networks.checkpoints.fingerprint import Identity
+from pigeonhole.models.networks.training.loop import Trainer
+from pigeonhole.models.networks.training.session import Session
 from pigeonhole.models.rate_search import RateSearch
 from pigeonhole.models.settings import Schedule, Training
 from pigeonhole.models.spec import ModelSpec

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pigeonhole.models.networks.batches import Loader
-from pigeonhole.models.networks.checkpoint import copy_weights
-from pigeonhole.models.networks.loop import Trainer
+from pigeonhole.models.networks.checkpoints.checkpoint import copy_weights
 from pigeonhole.models.networks.network import network_of
-from pigeonhole.models.networks.objective import Objective
-from pigeonhole.models.networks.scoring import Score, score
-from pigeonhole.models.networks.session import Session
+from pigeonhole.models.networks.training.loop import Trainer
+from pigeonhole.models.networks.training.objective import Objective
+from pigeonhole.models.networks.training.scoring import Score, score
+from pigeonhole.models.networks.training.session import Session
 from pigeonhole.models.trained import TrainingData
 
 

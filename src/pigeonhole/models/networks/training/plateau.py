@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing_extensions import override
 
 from pigeonhole.models.callbacks import Callback
-from pigeonhole.models.networks.loop import Trainer
-from pigeonhole.models.networks.records import own_records
-from pigeonhole.models.networks.schedules import damping
+from pigeonhole.models.networks.training.loop import Trainer
+from pigeonhole.models.networks.training.records import own_records
+from pigeonhole.models.networks.training.schedules import damping
 
 
 class Plateau(Callback):

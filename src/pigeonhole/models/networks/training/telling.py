@@ -7,7 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from pigeonhole.models.callbacks import Callback
-from pigeonhole.models.networks.loop import Trainer
+from pigeonhole.models.networks.training.loop import Trainer
 from pigeonhole.models.trained import Observer
 
 

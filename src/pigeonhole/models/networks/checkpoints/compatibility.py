@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pigeonhole.core.errors import SpecError
-from pigeonhole.models.networks.checkpoint import Checkpoint
+from pigeonhole.models.networks.checkpoints.checkpoint import Checkpoint
 from pigeonhole.models.settings import Training
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pigeonhole.models.networks.randomness import Randomness
-from pigeonhole.models.networks.tally import Tally
+from pigeonhole.models.networks.training.randomness import Randomness
+from pigeonhole.models.networks.training.tally import Tally
 
 
 @dataclass

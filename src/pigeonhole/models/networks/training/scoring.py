@@ -17,8 +17,8 @@ from pigeonhole.core.errors import TrainingError
 from pigeonhole.models.networks.batches import Loader
 from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.network import Network
-from pigeonhole.models.networks.objective import Objective, Targets
-from pigeonhole.models.networks.shortage import within_memory
+from pigeonhole.models.networks.training.objective import Objective, Targets
+from pigeonhole.models.networks.training.shortage import within_memory
 from pigeonhole.models.networks.views import merged, views
 from pigeonhole.models.settings import Views
 from pigeonhole.models.trained import Labels

@@ -14,7 +14,7 @@ from torch.nn import functional
 from pigeonhole.models.layers import Shape, parse_layers
 from pigeonhole.models.layers.transfer import Timm
 from pigeonhole.models.networks.batches import Normalizer
-from pigeonhole.models.networks.timm_models import build, measure
+from pigeonhole.models.networks.transfer.timm_models import build, measure
 from pigeonhole.models.spec import ModelSpec
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pigeonhole.models.networks.loop import Trainer
-from pigeonhole.models.networks.scoring import Score
-from pigeonhole.models.networks.stopping import Stopping
+from pigeonhole.models.networks.training.loop import Trainer
+from pigeonhole.models.networks.training.scoring import Score
+from pigeonhole.models.networks.training.stopping import Stopping
 from pigeonhole.models.trained import Images, TrainingData
 
 Records = Sequence[dict[str, Any]]

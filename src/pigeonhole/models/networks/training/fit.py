@@ -9,18 +9,18 @@ from typing import Any
 from pigeonhole.core.files import read_json
 from pigeonhole.models.callbacks import Callback, Callbacks
 from pigeonhole.models.checkpoints import MODEL_JSON, checkpoint_path
-from pigeonhole.models.networks.checkpoint import copy_weights, read_tensors
-from pigeonhole.models.networks.fingerprint import Identity
-from pigeonhole.models.networks.judging import Judge
-from pigeonhole.models.networks.loop import Trainer
+from pigeonhole.models.networks.checkpoints.checkpoint import copy_weights, read_tensors
+from pigeonhole.models.networks.checkpoints.fingerprint import Identity
 from pigeonhole.models.networks.network import Network
-from pigeonhole.models.networks.plateau import Plateau
-from pigeonhole.models.networks.records import end_facts, epoch_record, own_records, start_facts
-from pigeonhole.models.networks.saving import Saving
-from pigeonhole.models.networks.session import Session
-from pigeonhole.models.networks.stopping import Stopping
-from pigeonhole.models.networks.telling import Telling
 from pigeonhole.models.networks.trained import TrainedNetwork, load_network
+from pigeonhole.models.networks.training.judging import Judge
+from pigeonhole.models.networks.training.loop import Trainer
+from pigeonhole.models.networks.training.plateau import Plateau
+from pigeonhole.models.networks.training.records import end_facts, epoch_record, own_records, start_facts
+from pigeonhole.models.networks.training.saving import Saving
+from pigeonhole.models.networks.training.session import Session
+from pigeonhole.models.networks.training.stopping import Stopping
+from pigeonhole.models.networks.training.telling import Telling
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import Observer, TrainingData
 

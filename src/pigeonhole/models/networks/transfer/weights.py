@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.core.files import sha256_file
-from pigeonhole.models.networks.checkpoint import copy_weights
-from pigeonhole.models.networks.timm_import import timm
-from pigeonhole.models.networks.timm_models import build
-from pigeonhole.models.networks.transfer import Backbone
+from pigeonhole.models.networks.checkpoints.checkpoint import copy_weights
+from pigeonhole.models.networks.transfer.backbone import Backbone
+from pigeonhole.models.networks.transfer.timm_import import timm
+from pigeonhole.models.networks.transfer.timm_models import build
 
 _COUNTER = "num_batches_tracked"  # what older files lack; it counts batches and computes nothing
 

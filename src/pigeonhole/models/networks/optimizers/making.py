@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from pigeonhole.models.networks.hardware import Precision
 from pigeonhole.models.networks.lean import without_compiler
-from pigeonhole.models.networks.muon import Muon, hidden_kernels
-from pigeonhole.models.networks.rmsprop import RMSprop
+from pigeonhole.models.networks.optimizers.muon import Muon, hidden_kernels
+from pigeonhole.models.networks.optimizers.rmsprop import RMSprop
 from pigeonhole.models.settings import Optimizer
 
 

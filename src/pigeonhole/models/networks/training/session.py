@@ -13,9 +13,8 @@ from pigeonhole.core.seeds import derive
 from pigeonhole.models.checkpoints import CHECKPOINTS, UNFINISHED, checkpoint_name
 from pigeonhole.models.networks import hardware as machines
 from pigeonhole.models.networks.augmentation.settling import Settled, settle
-from pigeonhole.models.networks.averaging import Average
 from pigeonhole.models.networks.batches import Loader, Normalizer, Plan
-from pigeonhole.models.networks.checkpoint import (
+from pigeonhole.models.networks.checkpoints.checkpoint import (
     Checkpoint,
     copy_weights,
     newest,
@@ -23,18 +22,19 @@ from pigeonhole.models.networks.checkpoint import (
     remove_unfinished,
     write_tensors,
 )
-from pigeonhole.models.networks.compatibility import refuse_late, refuse_unlike
-from pigeonhole.models.networks.fingerprint import Identity
+from pigeonhole.models.networks.checkpoints.compatibility import refuse_late, refuse_unlike
+from pigeonhole.models.networks.checkpoints.fingerprint import Identity
 from pigeonhole.models.networks.hardware import Hardware
-from pigeonhole.models.networks.loop import Trainer
 from pigeonhole.models.networks.network import network_of
-from pigeonhole.models.networks.objective import Objective
-from pigeonhole.models.networks.optimizers import make_optimizer, restore_state, state_tensors
-from pigeonhole.models.networks.randomness import Randomness
-from pigeonhole.models.networks.schedules import check_schedule
-from pigeonhole.models.networks.state import State
-from pigeonhole.models.networks.transfer import published_normalizer
-from pigeonhole.models.networks.transfer_weights import load_first_weights
+from pigeonhole.models.networks.optimizers.making import make_optimizer, restore_state, state_tensors
+from pigeonhole.models.networks.training.averaging import Average
+from pigeonhole.models.networks.training.loop import Trainer
+from pigeonhole.models.networks.training.objective import Objective
+from pigeonhole.models.networks.training.randomness import Randomness
+from pigeonhole.models.networks.training.schedules import check_schedule
+from pigeonhole.models.networks.training.state import State
+from pigeonhole.models.networks.transfer.backbone import published_normalizer
+from pigeonhole.models.networks.transfer.weights import load_first_weights
 from pigeonhole.models.settings import Training
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import TrainingData

@@ -10,7 +10,7 @@ from pigeonhole.models.callbacks import Callback
 from pigeonhole.models.settings import EarlyStopping
 
 if TYPE_CHECKING:
-    from pigeonhole.models.networks.loop import Trainer
+    from pigeonhole.models.networks.training.loop import Trainer
 
 
 class Stopping(Callback):

@@ -14,7 +14,7 @@ from torch import nn
 from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import NotFoundError
 from pigeonhole.models.layers import ShapeProblem, shape_text
-from pigeonhole.models.networks.timm_import import timm
+from pigeonhole.models.networks.transfer.timm_import import timm
 
 Channels = tuple[float, float, float]
 

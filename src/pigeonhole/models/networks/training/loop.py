@@ -16,18 +16,18 @@ from torch import Tensor, nn
 
 from pigeonhole.core.errors import TrainingError
 from pigeonhole.models.networks.augmentation import augment, mix
-from pigeonhole.models.networks.averaging import Average
 from pigeonhole.models.networks.batches import Loader, Plan
 from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.lean import take_step
 from pigeonhole.models.networks.network import Network
-from pigeonhole.models.networks.objective import Objective, Targets
-from pigeonhole.models.networks.optimizers import set_learning_rate
-from pigeonhole.models.networks.schedules import multiplier
-from pigeonhole.models.networks.scoring import Score
-from pigeonhole.models.networks.shortage import within_memory
-from pigeonhole.models.networks.state import State
-from pigeonhole.models.networks.tally import StepResult
+from pigeonhole.models.networks.optimizers.making import set_learning_rate
+from pigeonhole.models.networks.training.averaging import Average
+from pigeonhole.models.networks.training.objective import Objective, Targets
+from pigeonhole.models.networks.training.schedules import multiplier
+from pigeonhole.models.networks.training.scoring import Score
+from pigeonhole.models.networks.training.shortage import within_memory
+from pigeonhole.models.networks.training.state import State
+from pigeonhole.models.networks.training.tally import StepResult
 from pigeonhole.models.settings import Training
 
 

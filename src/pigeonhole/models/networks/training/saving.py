@@ -8,10 +8,10 @@ from typing import Any
 from typing_extensions import override
 
 from pigeonhole.models.callbacks import Callback
-from pigeonhole.models.networks.checkpoint import prune
-from pigeonhole.models.networks.loop import Trainer
-from pigeonhole.models.networks.session import Session
-from pigeonhole.models.networks.stopping import Stopping
+from pigeonhole.models.networks.checkpoints.checkpoint import prune
+from pigeonhole.models.networks.training.loop import Trainer
+from pigeonhole.models.networks.training.session import Session
+from pigeonhole.models.networks.training.stopping import Stopping
 
 
 class Saving(Callback):
