@@ -32,6 +32,7 @@ def main() -> int:
         "train-speed": ["train_speed.py", "--peers", options.peers],
         "fast": ["fast.py", "--peers", options.peers],
         "million": ["million.py"],
+        "batch": ["batch.py"],
         "presets": ["presets.py"],
         "choose-logistic": ["choose_logistic.py"],
         "choose-classical": ["choose_classical.py"],

@@ -12,6 +12,7 @@ import pigeonhole
 PUBLIC = [
     "ImageClassifier",
     "__version__",
+    "batch",
     "compare_models",
     "compare_runs",
     "dataset",

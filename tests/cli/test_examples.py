@@ -50,6 +50,8 @@ STORY = [
     "models promote",
     "lineage",
     "predict",
+    "pigeonhole data export digits --to test.csv --format csv --split test",
+    "batch",
     "serve",
     "package",
     "deploy",
