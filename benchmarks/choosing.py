@@ -28,7 +28,9 @@ Candidates = Mapping[str, Change | Mapping[str, Any]]
 
 
 def settings(**values: Any) -> Mapping[str, Any]:
-    """A candidate with other settings: the preset's parameters by name, and `training` for what lies below it."""
+    """A candidate with other settings: the preset's parameters by name; `training` for what lies below it; `layers` for
+    what changes its layers.
+    """
     return values
 
 
@@ -84,12 +86,10 @@ def trained(preset: str, change: Change | Mapping[str, Any], seed: int, data: mo
 
 def resolved(preset: str, change: Change | Mapping[str, Any], folder: Path) -> models.ModelSpec:
     spec = yaml.safe_load((PRESETS / f"{preset}.yml").read_text())
-    values: dict[str, Any] = {}
-    if callable(change):
-        spec["layers"] = change(spec["layers"])
-    else:
-        values = dict(change)
-        spec["training"].update(values.pop("training", {}))
+    values: dict[str, Any] = {"layers": change} if callable(change) else dict(change)
+    spec["training"].update(values.pop("training", {}))
+    if "layers" in values:
+        spec["layers"] = values.pop("layers")(spec["layers"])
     path = folder / "candidate.yml"
     path.write_text(yaml.safe_dump(spec, sort_keys=False))
     return models.resolve(str(path), values)

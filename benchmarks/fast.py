@@ -129,7 +129,7 @@ def clocked(path: Path, arguments: list[str]) -> int:
         setattr(owner, name, outer)
 
     def torch() -> None:
-        import pigeonhole.models.networks.fit  # noqa: F401 - to be timed
+        import pigeonhole.models.networks.training.fit  # noqa: F401 - to be timed
 
     from pigeonhole.workflows import train
 
@@ -139,8 +139,8 @@ def clocked(path: Path, arguments: list[str]) -> int:
     holder = type("Holder", (), {"torch": staticmethod(torch)})
     clock(holder, "torch", "import torch")
     holder.torch()
-    from pigeonhole.models.networks.judging import Judge
-    from pigeonhole.models.networks.loop import Trainer
+    from pigeonhole.models.networks.training.judging import Judge
+    from pigeonhole.models.networks.training.loop import Trainer
 
     clock(Trainer, "run_epoch", "training steps")
     clock(Judge, "judge", "validation")

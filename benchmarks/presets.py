@@ -28,7 +28,7 @@ from mnist_images import mnist
 from pigeonhole.core.errors import ConflictError
 from pigeonhole.core.files import publish, read_json, staged_folder
 from pigeonhole.core.locks import exclusive
-from preset_rows import PART, ROWS, WHOLE, Row
+from preset_rows import ALL, PART, ROWS, WHOLE, Row
 
 FOLDER = Path(".benchmarks/presets")
 PART_IMAGES = 42_000
@@ -40,7 +40,7 @@ def main() -> int:
     keys = list(dict.fromkeys(row.key for row in ROWS))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", nargs="+", choices=keys, default=keys, metavar="KEY", help=", ".join(keys))
-    parser.add_argument("--data", choices=[PART, WHOLE], help="only the rows on these images")
+    parser.add_argument("--data", choices=[PART, WHOLE, ALL], help="only the rows on these images")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--threads", type=int, help="of each training; all cores, if not given")
     parser.add_argument("--table", action="store_true", help="measure nothing, print what there is")
@@ -114,13 +114,13 @@ def training(row: Row, seed: int, workspace: list[str], environment: dict[str, s
 def ingested(row: Row) -> Path:
     """The row's own workspace, with its images in it."""
     workspace = FOLDER / "workspaces" / row.name
-    source = ["mnist"] if row.dataset == WHOLE else [str(first_images()), "--test", "0", "--validation", "0.1"]
-    pigeonhole("ingest", *source, "--name", row.dataset, "--workspace", str(workspace))
+    sources = {WHOLE: lambda: ["mnist"], ALL: lambda: ["mnist", "--validation", "0"], PART: first_images}
+    pigeonhole("ingest", *sources[row.dataset](), "--name", row.dataset, "--workspace", str(workspace))
     return workspace
 
 
-def first_images() -> Path:
-    """MNIST's first 42,000 training images in the order of the original file, as an IDX pair."""
+def first_images() -> list[str]:
+    """MNIST's first 42,000 training images in the order of the original file, as an IDX pair, and how to split them."""
     folder = FOLDER / PART
     with exclusive(FOLDER / "locks" / PART, PART, wait=True):
         if not folder.is_dir():
@@ -129,7 +129,7 @@ def first_images() -> Path:
                 write_idx(staged / "images-idx3-ubyte", images_NHWC[:PART_IMAGES, ..., 0])
                 write_idx(staged / "labels-idx1-ubyte", labels_N[:PART_IMAGES].astype(np.uint8))
                 publish(staged, folder)
-    return folder
+    return [str(folder), "--test", "0", "--validation", "0.1"]
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -157,12 +157,13 @@ def report(rows: list[Row], count: int) -> int:
 
 def line(row: Row, found: list[Figures]) -> str:
     """One row of the table, in Markdown."""
-    images = "42,000" if row.dataset == PART else "54,000 + test"
+    images = {PART: "42,000", WHOLE: "54,000 + test", ALL: "60,000 + test"}[row.dataset]
     goal = "" if row.goal is None else f"≥ {row.goal:.2%} {row.scored_on}"
     seconds = statistics.median(figures["command_s"] for figures in found)
     memory = max(figures["peak_memory_bytes"] for figures in found) / 2**20
     test = spread(found, "test") if row.scored_on == "test" else ""
-    cells = [f"`{row.key}`", images, row.elsewhere, goal, spread(found, "validation"), test]
+    validation = spread(found, "validation") if row.dataset != ALL else "none"
+    cells = [f"`{row.key}`", images, row.elsewhere, goal, validation, test]
     cells += [f"{seconds:,.1f}{threads_in_words(found)}", f"{memory:,.0f} MiB", f"{found[0]['parameters']:,}"]
     return "| " + " | ".join([*cells, str(len(found))]) + " |"
 

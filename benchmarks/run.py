@@ -32,11 +32,14 @@ def main() -> int:
         "train-speed": ["train_speed.py", "--peers", options.peers],
         "fast": ["fast.py", "--peers", options.peers],
         "million": ["million.py"],
+        "batch": ["batch.py"],
         "presets": ["presets.py"],
         "choose-logistic": ["choose_logistic.py"],
         "choose-classical": ["choose_classical.py"],
         "choose-cnn": ["choose_cnn.py"],
         "choose-cnn-tiny": ["choose_cnn_tiny.py"],
+        "choose-cnn-best": ["choose_cnn_best.py", "--seeds", "1"],
+        "ensembles": ["ensembles.py"],
     }
     failed = [name for name, command in measurements.items() if not measured(name, command)]
     return 1 if failed else 0

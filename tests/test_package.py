@@ -12,6 +12,7 @@ import pigeonhole
 PUBLIC = [
     "ImageClassifier",
     "__version__",
+    "batch",
     "compare_models",
     "compare_runs",
     "dataset",
@@ -33,6 +34,7 @@ PUBLIC = [
     "list_runs",
     "model",
     "monitor",
+    "package",
     "pipeline",
     "predict",
     "preset",

@@ -7,6 +7,8 @@ loaded on first use (PEP 562), so `import pigeonhole` loads no framework.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -15,6 +17,7 @@ __version__ = "0.1.0"
 # name is a decision, removing one a break.
 _PUBLIC = {
     "ImageClassifier": (".estimator", "ImageClassifier"),
+    "batch": ("batch", "batch"),
     "compare_models": ("registry", "compare"),
     "compare_runs": ("runs", "compare"),
     "dataset": ("datasets", "dataset"),
@@ -36,6 +39,7 @@ _PUBLIC = {
     "list_runs": ("runs", "list_runs"),
     "model": ("registry", "model"),
     "monitor": ("monitor", "monitor"),
+    "package": ("package", "package"),
     "pipeline": ("pipeline", "pipeline"),
     "predict": ("predict", "predict"),
     "preset": ("presets", "preset"),
@@ -55,6 +59,7 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from pigeonhole.estimator import ImageClassifier as ImageClassifier
+    from pigeonhole.workflows.batch import batch as batch
     from pigeonhole.workflows.datasets import dataset as dataset
     from pigeonhole.workflows.datasets import diff as diff_datasets
     from pigeonhole.workflows.datasets import export as export_dataset
@@ -73,6 +78,7 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.learning_rate import find_learning_rate as find_learning_rate
     from pigeonhole.workflows.lineage import lineage as lineage
     from pigeonhole.workflows.monitor import monitor as monitor
+    from pigeonhole.workflows.package import package as package
     from pigeonhole.workflows.pipeline import pipeline as pipeline
     from pigeonhole.workflows.predict import predict as predict
     from pigeonhole.workflows.presets import list_presets as list_presets
@@ -106,3 +112,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Facade(ModuleType):
+    """Keeps a verb in its place where a room has the same name: importing a room would set itself over it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _PUBLIC and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Facade

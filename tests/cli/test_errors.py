@@ -23,6 +23,8 @@ WRONG = {
     "a setting without a value": (["train", "digits", "--set", "epochs"], 2, "epochs"),
     "a recipe that is not there": (["pipeline", "none.yml"], 2, "none.yml"),
     "an image that is not there": (["predict", "digits@champion", "none.png"], 2, "digits"),
+    "a batch of a model that is not there": (["batch", "digits@champion", ".", "--out", "x.csv"], 2, "digits"),
+    "a batch with a setting that is none": (["batch", "m", ".", "--out", "x.csv", "--set", "shap=1x1"], 2, "'shape'"),
     "a request without a sample": (["data", "show", "digits", "--request"], 2, "--sample"),
     "lineage of nothing": (["lineage", "nothing"], 2, "nothing"),
 }

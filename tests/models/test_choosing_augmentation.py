@@ -170,9 +170,22 @@ def test_auto_is_settled_at_the_start_told_in_the_facts_and_kept(tmp_path, monke
     assert np.array_equal(resumed.probabilities(images), whole.probabilities(images))
 
 
-def test_auto_is_what_it_says_it_is(tmp_path):
-    chosen = models.fit(spec(tmp_path, augment="auto"), data(), seed=1, folder=tmp_path / "auto")
-    named = models.fit(spec(tmp_path, augment="affine-light"), data(), seed=1, folder=tmp_path / "named")
+@pytest.mark.parametrize(("asked", "named"), [("auto", "affine-light"), ("auto-strong", "affine")])
+def test_auto_is_what_it_says_it_is(tmp_path, asked, named):
+    chosen = models.fit(spec(tmp_path, augment=asked), data(), seed=1, folder=tmp_path / "auto")
+    known = models.fit(spec(tmp_path, augment=named), data(), seed=1, folder=tmp_path / "named")
     images = data().train_images_NHWC
-    assert np.array_equal(chosen.probabilities(images), named.probabilities(images))
-    assert named.facts["augment"] is None
+    assert np.array_equal(chosen.probabilities(images), known.probabilities(images))
+    assert known.facts["augment"] is None
+
+
+def test_strong_goes_with_auto_only():
+    from pydantic import ValidationError
+
+    from pigeonhole.models.settings import Training
+
+    with pytest.raises(ValidationError, match="beside `auto: true` only"):
+        Training.model_validate({"augment": {"strong": True, "shift": 0.1}})
+    with pytest.raises(ValidationError, match="without `auto` only"):
+        Training.model_validate({"augment": {"auto": True, "strong": True, "shift": 0.1}})
+    assert Training.model_validate({"augment": "auto-strong"}).augment.strong

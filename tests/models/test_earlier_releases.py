@@ -11,7 +11,7 @@ import pytest
 from pigeonhole import models
 from pigeonhole.core.errors import ConflictError
 from pigeonhole.core.files import read_json
-from pigeonhole.models.networks.checkpoint import read_tensors
+from pigeonhole.models.networks.checkpoints.checkpoint import read_tensors
 from pigeonhole.testing.presets import sample
 
 RELEASE = Path(__file__).parent / "assets" / "release-0.1"

@@ -7,7 +7,7 @@ CODE = """
 import sys
 import torch
 from pigeonhole.models.networks.lean import take_step
-from pigeonhole.models.networks.optimizers import make_optimizer
+from pigeonhole.models.networks.optimizers.making import make_optimizer
 from pigeonhole.models.settings import Optimizer
 
 def weights(name, step):

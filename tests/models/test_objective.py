@@ -9,7 +9,7 @@ from torch.nn import functional
 from pigeonhole import models
 from pigeonhole.models.networks.hardware import Hardware
 from pigeonhole.models.networks.network import Network
-from pigeonhole.models.networks.objective import Objective, Targets, balanced
+from pigeonhole.models.networks.training.objective import Objective, Targets, balanced
 from pigeonhole.models.settings import Training
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.1, 0.0], [0.0, 1.0, 0.0], [3.0, 0.0, 0.0]])

@@ -9,8 +9,8 @@ from tiny_networks import data, spec
 
 from pigeonhole import models
 from pigeonhole.core.errors import SpecError
-from pigeonhole.models.networks.muon import hidden_kernels, orthogonal
-from pigeonhole.models.networks.optimizers import make_optimizer, restore_state, set_learning_rate, state_tensors
+from pigeonhole.models.networks.optimizers.making import make_optimizer, restore_state, set_learning_rate, state_tensors
+from pigeonhole.models.networks.optimizers.muon import hidden_kernels, orthogonal
 from pigeonhole.models.settings import Optimizer
 
 STEPS = 4

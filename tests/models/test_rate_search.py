@@ -9,7 +9,7 @@ from tiny_networks import data, spec
 
 from pigeonhole import models
 from pigeonhole.core.errors import DataError, TrainingError, UsageError
-from pigeonhole.models.networks.finding import STEPS, smoothed, suggestion
+from pigeonhole.models.networks.training.finding import STEPS, smoothed, suggestion
 from pigeonhole.reports import learning_rate_chart
 
 
@@ -57,8 +57,8 @@ def test_what_has_no_learning_rate_or_no_images_is_refused(tmp_path):
 
 
 def test_a_loss_that_never_was_finite_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("pigeonhole.models.networks.finding.LOW", 1e30)
-    monkeypatch.setattr("pigeonhole.models.networks.finding.HIGH", 1e31)
+    monkeypatch.setattr("pigeonhole.models.networks.training.finding.LOW", 1e30)
+    monkeypatch.setattr("pigeonhole.models.networks.training.finding.HIGH", 1e31)
     with pytest.raises(TrainingError, match="the loss is"):
         models.search_learning_rate(spec(tmp_path), data(), seed=0)
 

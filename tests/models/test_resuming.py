@@ -107,7 +107,7 @@ def test_no_loss_that_is_not_finite_is_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(Hardware, "looks_each_step", False)
     with pytest.raises(TrainingError, match="the loss is nan at step"):
         fit(tmp_path / "m", spec(tmp_path, checkpoint_every_s=0, learning_rate=1e30))
-    from pigeonhole.models.networks.checkpoint import newest
+    from pigeonhole.models.networks.checkpoints.checkpoint import newest
 
     saved = newest(tmp_path / "m")
     assert saved is None or all(torch.isfinite(value).all() for value in saved.groups["network"].values())

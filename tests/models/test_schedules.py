@@ -12,7 +12,7 @@ from tiny_networks import data, spec
 
 from pigeonhole import models
 from pigeonhole.core.errors import SpecError
-from pigeonhole.models.networks.schedules import check_schedule, damping, multiplier
+from pigeonhole.models.networks.training.schedules import check_schedule, damping, multiplier
 from pigeonhole.models.settings import Schedule
 
 

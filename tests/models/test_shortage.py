@@ -9,7 +9,7 @@ from tiny_networks import data
 from pigeonhole import models
 from pigeonhole.core.errors import BudgetError
 from pigeonhole.models.networks.network import Network
-from pigeonhole.models.networks.shortage import is_shortage, within_memory
+from pigeonhole.models.networks.training.shortage import is_shortage, within_memory
 
 # No batch normalisation, whose statistics are those of a part, and no dropout, which draws anew for each.
 SPEC = """

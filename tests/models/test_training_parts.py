@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pigeonhole.models.networks.augmentation import augment
-from pigeonhole.models.networks.averaging import Average
 from pigeonhole.models.networks.batches import Loader, Normalizer, Plan
-from pigeonhole.models.networks.optimizers import make_optimizer, restore_state, state_tensors
-from pigeonhole.models.networks.schedules import multiplier
-from pigeonhole.models.networks.stopping import Stopping
+from pigeonhole.models.networks.optimizers.making import make_optimizer, restore_state, state_tensors
+from pigeonhole.models.networks.training.averaging import Average
+from pigeonhole.models.networks.training.schedules import multiplier
+from pigeonhole.models.networks.training.stopping import Stopping
 from pigeonhole.models.settings import Augmentation, EarlyStopping, Optimizer, Schedule
 
 

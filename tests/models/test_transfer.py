@@ -15,10 +15,10 @@ from pigeonhole import export, models
 from pigeonhole.core.errors import ConflictError, DataError, MissingDependencyError, NotFoundError, SpecError
 from pigeonhole.core.files import sha256_file
 from pigeonhole.models.layers import parse_layers
-from pigeonhole.models.networks import timm_import, timm_models
 from pigeonhole.models.networks.network import network_of
-from pigeonhole.models.networks.transfer import published_normalizer
-from pigeonhole.models.networks.transfer_weights import load_first_weights
+from pigeonhole.models.networks.transfer import timm_import, timm_models
+from pigeonhole.models.networks.transfer.backbone import published_normalizer
+from pigeonhole.models.networks.transfer.weights import load_first_weights
 from pigeonhole.testing import presets as contract
 from pigeonhole.testing.presets import sample
 

@@ -170,6 +170,12 @@ def test_files_are_predicted_without_a_server(walked: Walked, tmp_path: Path) ->
     assert all(abs(sum(item.probabilities.values()) - 1) < 1e-4 for item in found)
 
 
+def test_a_registered_model_leaves_under_its_name_and_version(walked: Walked, tmp_path: Path) -> None:
+    made = ph.package("digits@champion", to=tmp_path / "out", workspace=walked.space)
+    assert (made.model, made.name, made.image) == ("digits:1", "digits", "digits:1")
+    assert made.bundle_sha256 == ph.model("digits:1", workspace=walked.space).bundle_sha256
+
+
 def test_an_onnx_file_from_elsewhere_is_registered(walked: Walked, tmp_path: Path) -> None:
     bundle = ph.model("digits:1", workspace=walked.space).folder
     file = tmp_path / "elsewhere.onnx"

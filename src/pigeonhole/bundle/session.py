@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,18 @@ class Session:
         return probs_NK, embedding_ND
 
 
+def runtime() -> Any:
+    """ONNX Runtime, loaded on first use: it costs 60 ms, and who only lists bundles never needs it.
+
+    From 1.29 on its Linux builds write an id into the user's cache folder and report models (names, hashes, shapes) to
+    their maker, unless this says no before they start. A setting of the user's stands.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 def open_session(
     path: Path, shape_HWC: tuple[int, int, int], n_classes: int, embedding_size: int, threads: int | None
 ) -> Session:
@@ -40,8 +53,7 @@ def open_session(
     Raises:
         DataError: it cannot be opened, or takes or gives something else.
     """
-    import onnxruntime as ort  # 60 ms to import, and who only lists bundles never needs it
-
+    ort = runtime()
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads or 0

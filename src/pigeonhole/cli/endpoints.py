@@ -88,12 +88,18 @@ def serve(
     port: Port = 8080,
     host: Host = "127.0.0.1",
     key: Annotated[str | None, typer.Option(help="The key that requests must carry.", envvar="PIGEONHOLE_KEY")] = None,
+    key_hashes: Annotated[
+        str | None,
+        typer.Option(help="The SHA-256 of further keys, separated by commas.", envvar="PIGEONHOLE_KEY_HASHES"),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What answers call the model. Default: its own name.")] = None,
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Serve one bundle in the foreground until Ctrl-C. A bundle's folder needs no workspace."""
     from pigeonhole.workflows.serve import serve as run
 
-    code = run(model, host=host, port=port, key=key, workspace=workspace)
+    hashes = [text.strip() for text in key_hashes.split(",")] if key_hashes else []
+    code = run(model, host=host, port=port, key=key, key_hashes=hashes, name=name, workspace=workspace)
     raise typer.Exit(code)
 
 

@@ -14,6 +14,9 @@ QUIET_S = 2.0
 class Progress(Protocol):
     """Where a long task says how far it is."""
 
+    def expect(self, total: int) -> None:
+        """There are `total` units, for a task that learns it only after it began."""
+
     def advance(self, n: int = 1) -> None:
         """`n` more units are done."""
 
@@ -23,6 +26,9 @@ class Progress(Protocol):
 
 class Silent:
     """Progress that nobody watches."""
+
+    def expect(self, total: int) -> None:
+        """Nothing is shown."""
 
     def advance(self, n: int = 1) -> None:
         """Nothing is shown."""
@@ -38,6 +44,9 @@ class _Bar:
         self._what, self._total, self._done = what, total, 0
         self._start = self._shown = time.perf_counter()
         self._terminal = sys.stderr.isatty()
+
+    def expect(self, total: int) -> None:
+        self._total = total
 
     def advance(self, n: int = 1) -> None:
         self._done += n

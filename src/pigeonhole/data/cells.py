@@ -26,14 +26,19 @@ class Columns:
 
     Args:
         names: all of them, in order.
-        label: the place of the label column.
+        label: the place of the label column; `None` if there is none.
     """
 
     names: Sequence[str]
-    label: int
+    label: int | None
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def pixels(self) -> int:
+        """How many of them are pixels."""
+        return len(self.names) - (self.label is not None)
 
 
 @dataclass
@@ -57,6 +62,8 @@ Rows = tuple[NDArray[np.int64], NDArray[np.uint8]]
 
 def parse_fast(block: bytes, columns: Columns) -> Rows | None:
     """The labels [R] and pixels [R, K - 1] of whole rows, or `None` if there is anything unusual in them.
+
+    Of a table without a label column every label is -1, and all K cells are pixels.
 
     Three times as fast as polars on the reference machine (benchmarks/ingest.py), and strict: each separator
     stands where it must, each cell has one to three digits, and no cell is over 255.
@@ -104,7 +111,9 @@ def _cells(digits: NDArray[np.uint8], ends: NDArray[np.int64], lengths: NDArray[
     return values
 
 
-def _split_off_label(values_RK: NDArray[np.uint8], label: int) -> Rows:
+def _split_off_label(values_RK: NDArray[np.uint8], label: int | None) -> Rows:
+    if label is None:
+        return np.full(len(values_RK), -1, np.int64), values_RK
     pixels = np.concatenate([values_RK[:, :label], values_RK[:, label + 1 :]], axis=1)
     return values_RK[:, label].astype(np.int64), pixels
 
@@ -127,8 +136,10 @@ def parse_exact(block: bytes, columns: Columns, first_row: int, problems: Proble
         if values is not None:
             rows.append(values)
     if not rows:
-        return np.empty(0, np.int64), np.empty((0, len(columns) - 1), np.uint8)
+        return np.empty(0, np.int64), np.empty((0, columns.pixels), np.uint8)
     values_RK = np.array(rows, np.int64)
+    if columns.label is None:
+        return np.full(len(rows), -1, np.int64), values_RK.astype(np.uint8)
     return values_RK[:, columns.label], np.delete(values_RK, columns.label, axis=1).astype(np.uint8)
 
 

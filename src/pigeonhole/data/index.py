@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pigeonhole.core.optional import require
+from pigeonhole.data.columns import numbers, texts
 from pigeonhole.data.origins import Origins
 from pigeonhole.data.reading import SPLITS
 
@@ -62,35 +63,19 @@ def write_index(folder: Path, index: Index) -> None:
 
 
 def _table(pa: Any, index: Index, rows: slice, origins: Sequence[str]) -> Any:
-    split = pa.DictionaryArray.from_arrays(_numbers(pa, "int8", index.split_N[rows]), _texts(pa, SPLITS))
+    split = pa.DictionaryArray.from_arrays(numbers(pa, "int8", index.split_N[rows]), texts(pa, SPLITS))
     digests = index.digests[rows.start * DIGEST_BYTES : rows.stop * DIGEST_BYTES]
     return pa.table(
         {
-            "id": _numbers(pa, "int64", np.arange(rows.start, rows.stop)),
-            "label": _numbers(pa, "int32", index.labels_N[rows]),
+            "id": numbers(pa, "int64", np.arange(rows.start, rows.stop)),
+            "label": numbers(pa, "int32", index.labels_N[rows]),
             "split": split,
             "group": _groups(pa, None if index.groups_N is None else index.groups_N[rows], len(origins)),
-            "source": _texts(pa, origins),
+            "source": texts(pa, origins),
             "sha256": _digests(pa, digests, len(origins)),
         },
         metadata={"format": "pigeonhole-index", "format_version": str(FORMAT_VERSION)},
     )
-
-
-# Columns are made from buffers: `pa.array` looks for pandas first, and importing that takes longer than all the rest.
-
-
-def _numbers(pa: Any, kind: str, values: NDArray[Any]) -> Any:
-    exact = np.ascontiguousarray(values, dtype=kind)
-    return pa.Array.from_buffers(getattr(pa, kind)(), len(exact), [None, pa.py_buffer(exact)])
-
-
-def _texts(pa: Any, texts: Sequence[str]) -> Any:
-    encoded = [text.encode() for text in texts]
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
 
 
 def _digests(pa: Any, digests: bytes | bytearray, n: int) -> Any:
@@ -102,13 +87,13 @@ def _digests(pa: Any, digests: bytes | bytearray, n: int) -> Any:
 
 def _groups(pa: Any, groups_N: NDArray[np.str_] | None, n: int) -> Any:
     if groups_N is None:
-        return pa.DictionaryArray.from_arrays(pa.nulls(n, pa.int32()), _texts(pa, []))
+        return pa.DictionaryArray.from_arrays(pa.nulls(n, pa.int32()), texts(pa, []))
     names, place_N = np.unique(groups_N, return_inverse=True)
     present = np.packbits(groups_N != "", bitorder="little")
     codes = np.ascontiguousarray(place_N, np.int32)
     buffers = [pa.py_buffer(present), pa.py_buffer(codes)]
     return pa.DictionaryArray.from_arrays(
-        pa.Array.from_buffers(pa.int32(), len(codes), buffers), _texts(pa, names.tolist())
+        pa.Array.from_buffers(pa.int32(), len(codes), buffers), texts(pa, names.tolist())
     )
 
 
@@ -121,8 +106,8 @@ def read_column(folder: Path, name: str) -> NDArray[Any] | list[str | None]:
     kind = _NUMBER_COLUMNS.get(name)
     if kind is not None:
         return np.concatenate([np.empty(0, kind), *(_values(chunk, kind) for chunk in column.chunks)])
-    texts: list[str | None] = column.to_pylist()
-    return texts
+    values: list[str | None] = column.to_pylist()
+    return values
 
 
 def _values(chunk: Any, kind: str) -> NDArray[Any]:

@@ -42,7 +42,7 @@ class Table:
     first_row: int = 2
 
 
-def read_header(file: Plain, label: str | None, shape: Shape | None) -> Table:
+def read_header(file: Plain, label: str | None, shape: Shape | None, *, labelled: bool = True) -> Table:
     """The layout of the table that begins in `file`.
 
     Args:
@@ -50,13 +50,14 @@ def read_header(file: Plain, label: str | None, shape: Shape | None) -> Table:
         label: the label column's name; `None` means `label`, in capitals or not.
         shape: what the user says the shape is; `None` derives it from the pixel columns: names like `3x7` (row by
             column) say it, and else a square number of them is a square grey image.
+        labelled: False lets a table be without a label column, unless one is named.
 
     Raises:
         DataError: no header, no label column, columns that are neither label nor pixels, or an unknown shape.
     """
     line, rest = _first_line(file)
     names = _names(line, file)
-    place = _label_place(names, label, file)
+    place = _label_place(names, label, file, labelled)
     pixels = [name for index, name in enumerate(names) if index != place]
     return Table(Columns(names, place), _shape(pixels, shape, file), rest)
 
@@ -109,13 +110,15 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _label_place(names: list[str], label: str | None, file: Plain) -> int:
+def _label_place(names: list[str], label: str | None, file: Plain, labelled: bool) -> int | None:
     wanted = label or DEFAULT_LABEL
     if wanted in names:
         return names.index(wanted)
     alike = [index for index, name in enumerate(names) if label is None and name.lower() == DEFAULT_LABEL]
     if len(alike) == 1:
         return alike[0]
+    if label is None and not labelled:
+        return None
     others = [name for name in names if not _NUMBERED.fullmatch(name)]
     seen = f"; the columns that are no pixels are {', '.join(map(repr, others[:5]))}" if others else ""
     raise DataError(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pigeonhole.bundle.session import runtime
 from pigeonhole.export.verification import open_model
 from pigeonhole.models.trained import Images
 
@@ -18,11 +19,9 @@ _LEAST_RUNS = 3
 
 def latency(onnx_model: bytes, images_NHWC: Images) -> dict[str, Any]:
     """Median microseconds an image at batch 1 and 32 on one thread, with what they were measured on."""
-    import onnxruntime as ort
-
     session = open_model(onnx_model, threads=1)
     figures = {f"us_per_image_batch_{size}": _median_us(session, images_NHWC, size) for size in _BATCHES}
-    return {**figures, "threads": 1, "onnxruntime": ort.__version__, "machine": platform.machine()}
+    return {**figures, "threads": 1, "onnxruntime": runtime().__version__, "machine": platform.machine()}
 
 
 def _median_us(session: Any, images_NHWC: Images, size: int) -> float:

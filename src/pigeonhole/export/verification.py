@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pigeonhole.bundle.session import runtime
 from pigeonhole.core.errors import DataError, GateError
 from pigeonhole.models.trained import Floats, Images
 
@@ -24,8 +25,7 @@ def open_model(onnx_model: bytes, threads: int = 0) -> Any:
     Raises:
         DataError: it cannot be run.
     """
-    import onnxruntime as ort
-
+    ort = runtime()
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads

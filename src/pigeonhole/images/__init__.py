@@ -6,7 +6,7 @@ from pigeonhole.images.brightness import looks_inverted, statistics
 from pigeonhole.images.decoding import Limits, decode, header
 from pigeonhole.images.drawing import png, terminal
 from pigeonhole.images.files import prepare_files, read_folder
-from pigeonhole.images.preparing import Normal, Prepared, prepare
+from pigeonhole.images.preparing import Normal, Prepared, prepare, prepare_pixels
 from pigeonhole.images.sizing import Shape, fit
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "png",
     "prepare",
     "prepare_files",
+    "prepare_pixels",
     "read_folder",
     "statistics",
     "terminal",

@@ -58,6 +58,13 @@ def prepare(
         DataError: it cannot be decoded, or is over the limits.
     """
     image_HWC = decode(content, channels=shape[2], limits=limits, source=source)
+    return prepare_pixels(image_HWC, shape, invert=invert, reference=reference)
+
+
+def prepare_pixels(
+    image_HWC: NDArray[np.uint8], shape: Shape, *, invert: bool = False, reference: Normal | None = None
+) -> Prepared:
+    """The same for an image that is decoded already; see `prepare`."""
     fitted_HWC = fit(image_HWC, shape, invert=invert)
     warnings = _size_warnings(image_HWC.shape[:2], shape)
     if reference and looks_inverted(fitted_HWC, reference.border_mean, reference.mean):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pigeonhole.models.networks.loop import Trainer
+    from pigeonhole.models.networks.training.loop import Trainer
 
 
 class Callback:

@@ -52,6 +52,6 @@ def search_learning_rate(spec: ModelSpec, data: TrainingData, *, seed: int) -> R
     data.check()
     require_torch()
     require("safetensors", extra="train")
-    from pigeonhole.models.networks.finding import climb
+    from pigeonhole.models.networks.training.finding import climb
 
     return climb(spec, data, seed)

@@ -19,7 +19,7 @@ def measured(name: str, size: tuple[int, int]) -> tuple[int, int, int]:
         ShapeProblem: it does not take such images.
     """
     require_torch()
-    from pigeonhole.models.networks.timm_models import measure
+    from pigeonhole.models.networks.transfer.timm_models import measure
 
     found = measure(name, size)
     return found.features, found.n_parameters, found.n_statistics
@@ -33,7 +33,7 @@ def refuse_unknown(name: str) -> None:
         NotFoundError: no such model; the closest name is suggested.
     """
     require_torch()
-    from pigeonhole.models.networks.timm_models import refuse_unknown as refuse
+    from pigeonhole.models.networks.transfer.timm_models import refuse_unknown as refuse
 
     refuse(name)
 
@@ -58,7 +58,7 @@ def made_whole(layers: Sequence[Layer], problems: list[str]) -> list[Layer]:
 
 def _whole(layer: Timm, place: str, problems: list[str]) -> Timm:
     require_torch()
-    from pigeonhole.models.networks import timm_models
+    from pigeonhole.models.networks.transfer import timm_models
 
     problem = timm_models.name_problem(layer.name)
     if problem is None and (layer.mean is None) != (layer.sd is None):
@@ -76,7 +76,7 @@ def _whole(layer: Timm, place: str, problems: list[str]) -> Timm:
 
 
 def _with_weights(layer: Timm, place: str, problems: list[str]) -> Timm:
-    from pigeonhole.models.networks import timm_models
+    from pigeonhole.models.networks.transfer import timm_models
 
     path = Path(layer.weights).expanduser().absolute()  # a link stays a link: its name may be all that has a suffix
     if not path.is_file():

@@ -12,7 +12,6 @@ from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.http import JSON, Reply, Request, RequestError
 from pigeonhole.serving.metrics import CONTENT_TYPE, Gauges, exposition
-from pigeonhole.serving.openapi.document import VERSIONS, document
 from pigeonhole.serving.routing import HEADER
 from pigeonhole.serving.scoring import Scorer
 
@@ -65,6 +64,9 @@ class Pages:
 
     def swagger(self, request: Request) -> Reply:
         """The OpenAPI document; `?version=3` or `3.1` for the newer kinds."""
+        # Read on first use: a server starts without it.
+        from pigeonhole.serving.openapi.document import VERSIONS, document
+
         version = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)).get("version", "2")
         if version not in VERSIONS:
             raise RequestError(

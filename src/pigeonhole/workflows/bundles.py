@@ -19,6 +19,8 @@ def bundle_folder(model: str | Path, workspace: Workspace | str | Path | None) -
     folder = Path(model)
     if (folder / "manifest.json").is_file():
         return folder, str(folder)
+    if len(folder.parts) > 1:  # a path, which no model's name is
+        bundle.read_manifest(folder)
     from pigeonhole import tracking
 
     version = tracking.resolve(Workspace.find(workspace), str(model))

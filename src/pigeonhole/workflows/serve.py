@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pigeonhole import serving
+from pigeonhole.core.errors import UsageError
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.workflows.bundles import bundle_folder
 
@@ -15,6 +18,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8080,
     key: str | None = None,
+    key_hashes: Sequence[str] = (),
+    name: str | None = None,
     workspace: Workspace | str | Path | None = None,
 ) -> int:
     """Answers requests until SIGINT or SIGTERM. The folder of a bundle needs no workspace.
@@ -24,14 +29,30 @@ def serve(
         host: the address to listen on; off loopback a key is wanted.
         port: the port to listen on.
         key: what requests must carry as `Authorization: Bearer KEY`.
+        key_hashes: the SHA-256 of further keys that are accepted: who starts the server need not know them.
+        name: what answers call the model; `None` means its registered name, or the folder.
         workspace: where the model is registered.
 
     Returns:
         0 after SIGTERM, 130 after Ctrl-C.
 
     Raises:
-        UsageError: the port is taken, or the address is off loopback and there is no key.
+        UsageError: the port is taken, the address is off loopback and there is no key, or a hash is none.
     """
-    folder, name = bundle_folder(model, workspace)
-    hashes = (serving.hash_key(key),) if key else ()
-    return serving.run(serving.ServingConfig.of_bundle(folder, model=name, host=host, port=port, key_hashes=hashes))
+    folder, found = bundle_folder(model, workspace)
+    hashes = (*((serving.hash_key(key),) if key else ()), *_checked(key_hashes))
+    return serving.run(
+        serving.ServingConfig.of_bundle(folder, model=name or found, host=host, port=port, key_hashes=hashes)
+    )
+
+
+def _checked(key_hashes: Sequence[str]) -> list[str]:
+    """The hashes in the form in which they are compared. Never shown: what is no hash may be a key."""
+    for number, text in enumerate(key_hashes, start=1):
+        if not re.fullmatch("[0-9a-fA-F]{64}", text):
+            raise UsageError(
+                f"key hash {number} of {len(key_hashes)}, which has {len(text)} characters",
+                "the SHA-256 of a key as 64 hex digits",
+                'printf %s "$KEY" | sha256sum',
+            )
+    return [text.lower() for text in key_hashes]

@@ -6,14 +6,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
+from pigeonhole.batch import BatchOptions
 from pigeonhole.core.errors import NotFoundError
 from pigeonhole.core.files import tree_stamp
 from pigeonhole.core.spec import Spec
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows import datasets, deploy, endpoints, evaluate, ingest, monitor, register, registry, runs, train
+from pigeonhole.workflows import (
+    batch,
+    datasets,
+    deploy,
+    endpoints,
+    evaluate,
+    ingest,
+    monitor,
+    register,
+    registry,
+    runs,
+    train,
+)
 from pigeonhole.workflows.train import TrainingView
 
 Facts = dict[str, Any]
@@ -220,6 +233,48 @@ class DeployStage(Stage):
         return f"{facts['name']} {facts['state']} at {facts['url']}{key}"
 
 
+class BatchStage(Stage):
+    """`batch: {model, source, out, …}`, with the options of the verb beside them."""
+
+    verb = "batch"
+    needs = "model"
+    model: str | None = None
+    source: str
+    out: str
+    options: BatchOptions = Field(default_factory=BatchOptions)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_beside_the_rest(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        own = {name: value[name] for name in value if name in {"model", "source", "out"}}
+        return {**own, "options": {name: value[name] for name in value if name not in own}}
+
+    @override
+    def inputs(self, artifacts: Artifacts) -> list[str]:
+        place = Path(self.source).expanduser()
+        return [self.given(artifacts), *([tree_stamp(place)] if place.exists() else [])]
+
+    @override
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        options = self.options.model_dump()
+        return batch.batch(self.given(artifacts), self.source, out=self.out, options=options, workspace=space).to_dict()
+
+    @override
+    def artifact(self, facts: Facts) -> str:
+        return str(facts["out"])
+
+    @override
+    def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
+        done = batch.still_stands(self.given(artifacts), artifact, workspace=space)
+        return None if done is None else done.to_dict()
+
+    @override
+    def describe(self, facts: Facts) -> str:
+        return f"{facts['predicted']:,} of {facts['images']:,} images predicted, in {facts['out']}"
+
+
 class MonitorStage(Stage):
     """`monitor: {endpoint, window}`; a reading, taken anew each time."""
 
@@ -242,7 +297,8 @@ class MonitorStage(Stage):
 
 
 STAGES: dict[str, type[Stage]] = {
-    stage.verb: stage for stage in (IngestStage, TrainStage, EvaluateStage, RegisterStage, DeployStage, MonitorStage)
+    stage.verb: stage
+    for stage in (IngestStage, TrainStage, EvaluateStage, RegisterStage, BatchStage, DeployStage, MonitorStage)
 }
 
 

@@ -23,7 +23,7 @@ class IdxSource:
     def matches(self, location: str) -> bool:
         """True for an IDX file, by content or name, and for a folder that has one."""
         path = Path(location).expanduser()
-        return any(_is_idx(file) for file in _files(path)) if path.is_dir() else path.is_file() and _is_idx(path)
+        return any(is_idx(file) for file in files_in(path)) if path.is_dir() else path.is_file() and is_idx(path)
 
     def read(self, location: str, options: ReadOptions) -> Reading:
         """Opens the pairs. See `Source.read`."""
@@ -36,18 +36,20 @@ class IdxSource:
         return read_pairs([pair], kind=self.kind, title=pair.images.path.name)
 
 
-def _files(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
+    """The files that people put into a folder, by name."""
     return sorted(path for path in folder.iterdir() if is_inside(path.name) and path.is_file())
 
 
-def _is_idx(path: Path) -> bool:
+def is_idx(path: Path) -> bool:
+    """Whether a file is IDX, by its first bytes, gzipped or not, or by its name."""
     head = sniff(path, 4)
     named = "idx" in path.name.lower() and "ubyte" in path.name.lower()
     return named or (len(head) == 4 and head[:2] == b"\0\0" and head[2] in _TYPES and 1 <= head[3] <= 8)
 
 
 def _pairs_of_folder(folder: Path) -> list[Pair]:
-    files = _without_twins([idx_file(path) for path in _files(folder) if _is_idx(path)])
+    files = without_twins([idx_file(path) for path in files_in(folder) if is_idx(path)])
     images = [file for file in files if file.is_images]
     labels = [file for file in files if not file.is_images]
     if len(images) != len(labels) or len(images) not in {1, 2}:
@@ -61,7 +63,7 @@ def _pairs_of_folder(folder: Path) -> list[Pair]:
     return _ordered([Pair(file, _partner(file, labels)) for file in images], folder)
 
 
-def _without_twins(files: list[IdxFile]) -> list[IdxFile]:
+def without_twins(files: list[IdxFile]) -> list[IdxFile]:
     """Without the .gz of a file that also lies there decompressed."""
     plain = {file.path.name for file in files}
     return [file for file in files if file.path.suffix != ".gz" or file.path.stem not in plain]
@@ -69,7 +71,7 @@ def _without_twins(files: list[IdxFile]) -> list[IdxFile]:
 
 def _pair_of_file(path: Path) -> Pair:
     file = idx_file(path)
-    others = _without_twins([idx_file(other) for other in _files(path.parent) if other != path and _is_idx(other)])
+    others = without_twins([idx_file(other) for other in files_in(path.parent) if other != path and is_idx(other)])
     partner = _partner(file, [other for other in others if other.is_images != file.is_images])
     return Pair(file, partner) if file.is_images else Pair(partner, file)
 

@@ -32,9 +32,9 @@ _SPLIT_FOLDERS: dict[str, Split] = {
     "valid": "validation",
     "test": "test",
 }
-_IMAGE_ENDINGS = {".png", ".jpg", ".jpeg"}
+IMAGE_ENDINGS = {".png", ".jpg", ".jpeg"}
 # Files that their owner takes for images: leaving them out would be a silent loss.
-_OTHER_IMAGES = {".bmp", ".gif", ".heic", ".jp2", ".jfif", ".pgm", ".ppm", ".tif", ".tiff", ".webp", ".avif"}
+OTHER_IMAGES = {".bmp", ".gif", ".heic", ".jp2", ".jfif", ".pgm", ".ppm", ".tif", ".tiff", ".webp", ".avif"}
 NAMED_STRAYS = 100
 
 
@@ -88,7 +88,7 @@ class ImageFolderSource:
 
 
 def _of_interest(entry: Path) -> bool:
-    return entry.is_dir() or entry.suffix.lower() in _IMAGE_ENDINGS
+    return entry.is_dir() or entry.suffix.lower() in IMAGE_ENDINGS
 
 
 def _entries(folder: Path, found: _Found) -> list[Path]:
@@ -153,8 +153,8 @@ def _class_folder(folder: Path, root: Path, split: Split | None, found: _Found) 
         name = entry.relative_to(root).as_posix()
         if entry.is_dir():
             found.problems.append(f"{name}/: a folder where images were expected")
-        elif entry.suffix.lower() in _IMAGE_ENDINGS:
-            found.items.append(_Item(entry, _readable_name(name), _readable_name(folder.name), split))
+        elif entry.suffix.lower() in IMAGE_ENDINGS:
+            found.items.append(_Item(entry, readable_name(name), readable_name(folder.name), split))
         else:
             _stray(entry, root, found)
     if len(found.items) == before:
@@ -164,15 +164,15 @@ def _class_folder(folder: Path, root: Path, split: Split | None, found: _Found) 
 def _stray(path: Path, root: Path, found: _Found) -> None:
     name = path.relative_to(root).as_posix()
     ending = path.suffix.lower()
-    if ending in _OTHER_IMAGES:
+    if ending in OTHER_IMAGES:
         found.problems.append(f"{name}: an image that is neither PNG nor JPEG")
-    elif ending in _IMAGE_ENDINGS:
+    elif ending in IMAGE_ENDINGS:
         found.problems.append(f"{name}: an image outside the class folders")
     else:
-        found.strays.append(_readable_name(name))
+        found.strays.append(readable_name(name))
 
 
-def _readable_name(name: str) -> str:
+def readable_name(name: str) -> str:
     """The name as text that any file format can hold, whatever bytes the file system kept."""
     return os.fsencode(name).decode("utf-8", "replace")
 

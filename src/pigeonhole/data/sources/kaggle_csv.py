@@ -96,7 +96,7 @@ def parsed_blocks(file: Plain, table: Table, problems: Problems) -> Iterator[tup
     threads = min(4, os.cpu_count() or 1)
     waiting: deque[tuple[bytes, Future[Rows | None]]] = deque()
     with ThreadPoolExecutor(threads, "csv") as pool:
-        for block in _blocks(file, table.rest):
+        for block in blocks(file, table.rest):
             waiting.append((block, pool.submit(parse_fast, block, table.columns)))
             if len(waiting) > threads:
                 parsed = _judged(*waiting.popleft(), table.columns, row, problems)
@@ -128,7 +128,7 @@ def _judged(
     return parse_exact(block, columns, row, problems), len(block.splitlines())
 
 
-def _blocks(file: Plain, rest: bytes) -> Iterator[bytes]:
+def blocks(file: Plain, rest: bytes) -> Iterator[bytes]:
     """The file's content in blocks of whole rows; blank lines at the very end carry nothing and are left out."""
     blank = b""
     while content := file.read(BLOCK_BYTES):

@@ -18,7 +18,7 @@ from pigeonhole.core.errors import DataError, NotFoundError
 from pigeonhole.core.files import read_json, write_json
 from pigeonhole.models.checkpoints import MODEL_JSON, WEIGHTS
 from pigeonhole.models.networks.batches import Loader, Normalizer
-from pigeonhole.models.networks.checkpoint import copy_weights, read_tensors, write_tensors
+from pigeonhole.models.networks.checkpoints.checkpoint import copy_weights, read_tensors, write_tensors
 from pigeonhole.models.networks.network import Network, network_of
 from pigeonhole.models.networks.views import merged, views
 from pigeonhole.models.settings import Views

@@ -14,6 +14,7 @@ from pigeonhole.models.settings.numbers import NotNegative, Share
 # changes no run that was made before.
 AUGMENTATIONS: Mapping[str, Mapping[str, Any]] = {
     "auto": {"auto": True},
+    "auto-strong": {"auto": True, "strong": True},
     "none": {},
     "affine-light": {"rotate_degrees": 12.0, "scale": 0.1, "shift": 0.08},
     "affine": {"rotate_degrees": 15.0, "scale": 0.15, "shift": 0.1, "shear_degrees": 10.0},
@@ -26,7 +27,8 @@ class Augmentation(Spec):
     """Random changes of the training images, each drawn anew for every image in every epoch; 0 switches one off.
 
     Attributes:
-        auto: chosen from the training images when a training begins; nothing else may be set beside it.
+        auto: chosen from the training images when a training begins; nothing but `strong` may be set beside it.
+        strong: of the recipes that suit them, `auto` takes the stronger one, for trainings of many epochs.
         rotate_degrees: turned by up to so much, either way.
         scale: larger or smaller by up to this share.
         shift: moved by up to this share of the height and of the width.
@@ -42,6 +44,7 @@ class Augmentation(Spec):
     """
 
     auto: bool = False
+    strong: bool = False
     rotate_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
     scale: Share = 0.0
     shift: Share = 0.0
@@ -55,8 +58,10 @@ class Augmentation(Spec):
 
     @model_validator(mode="after")
     def _auto_alone(self) -> Augmentation:
-        if self.auto and self != Augmentation.model_construct(auto=True):
+        if self.auto and self != Augmentation.model_construct(auto=True, strong=self.strong):
             raise ValueError("`auto` chooses all of it; numbers are accepted without `auto` only")
+        if self.strong and not self.auto:
+            raise ValueError("`strong` says what `auto` chooses; it is accepted beside `auto: true` only")
         return self
 
 

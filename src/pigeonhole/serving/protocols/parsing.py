@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Sequence
@@ -45,6 +44,8 @@ def parse(body: bytes, example: str = "") -> Any:
 
 def unknown(key: str, keys: Sequence[str]) -> str:
     """What is wrong with a key that is none of `keys`, with the nearest of them."""
+    import difflib  # only a request that is refused pays for it
+
     close = difflib.get_close_matches(key, keys, n=1)
     return f"{short(key)}: unknown key{f' (did you mean {close[0]!r}?)' if close else ''}"
 

@@ -10,6 +10,8 @@ from pigeonhole.models.networks.augmentation.choosing import choose
 from pigeonhole.models.settings import AUGMENTATIONS, Augmentation
 from pigeonhole.models.trained import TrainingData
 
+_STRONGER = {"affine-light": "affine"}
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -42,6 +44,7 @@ def settle(asked: Augmentation, data: TrainingData, saved: Mapping[str, Any]) ->
     if kept is not None:
         return Settled(Augmentation.model_validate(kept["augment"]), kept["why"])
     choice = choose(data.train_images_NHWC, data.train_labels_N)
-    augment = Augmentation(**AUGMENTATIONS[choice.recipe])
+    recipe = _STRONGER.get(choice.recipe, choice.recipe) if asked.strong else choice.recipe
+    augment = Augmentation(**AUGMENTATIONS[recipe])
     numbers = ", ".join(f"{name} {value:g}" for name, value in augment.model_dump(exclude_defaults=True).items())
-    return Settled(augment, f"{choice.recipe} ({choice.reason}: {numbers})")
+    return Settled(augment, f"{recipe} ({choice.reason}: {numbers})")

@@ -29,7 +29,7 @@ from pigeonhole.models.networks.modules.normalization import BatchNorm, LayerNor
 from pigeonhole.models.networks.modules.order import pool_first
 from pigeonhole.models.networks.modules.pooling import GlobalPooling, Pooling
 from pigeonhole.models.networks.modules.residual import ResidualBlock
-from pigeonhole.models.networks.transfer import Backbone
+from pigeonhole.models.networks.transfer.backbone import Backbone
 
 # A new layer needs its settings in `models/layers` and one line here.
 BUILDERS: Mapping[type[Layer], Callable[..., nn.Module]] = {
