@@ -38,6 +38,11 @@ class Identity:
         pid, _, started_s = text.partition("@")
         return cls(int(pid), float(started_s))
 
+    @classmethod
+    def parse_all(cls, text: str | None) -> list[Identity]:
+        """What several `str`, with spaces between, wrote."""
+        return [found for part in (text or "").split() if (found := cls.parse(part))]
+
     def __str__(self) -> str:
         return f"{self.pid}@{self.started_s:.3f}"
 

@@ -9,10 +9,12 @@ from typing import Any
 from pigeonhole.core.database import Database, Row
 from pigeonhole.core.errors import NotFoundError
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.endpoints import records
+from pigeonhole.endpoints import changes, records
 from pigeonhole.endpoints.child import answers, reachable
+from pigeonhole.endpoints.plans import REFUSED, Change
 from pigeonhole.endpoints.processes import Identity, is_alive
-from pigeonhole.endpoints.states import FAILED, TRANSITIONING, UNHEALTHY
+from pigeonhole.endpoints.states import FAILED, HEALTHY, TRANSITIONING, UNHEALTHY
+from pigeonhole.endpoints.tables import declare
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class DeploymentStatus:
         reason: why it is in that state.
         remedy: what to do about it; empty where nothing is to be done.
         share: percent of the requests that it answers.
-        pid: its server process, `None` while there is none.
+        mirror: percent of the requests of which it gets a copy, unanswered.
+        pid: its server process, `None` while there is none; deployments of an endpoint share it.
         cpu: cores asked for.
         memory_gib: memory asked for.
         restarts: how often its server was started again.
@@ -43,6 +46,7 @@ class DeploymentStatus:
     reason: str
     remedy: str
     share: int
+    mirror: int
     pid: int | None
     cpu: float
     memory_gib: float
@@ -61,15 +65,15 @@ class EndpointStatus:
     Attributes:
         name: its name.
         url: where it answers; `url + "/score"` takes images.
-        state: that of the deployment that answers, or of the newest where none does.
+        state: that of the deployments that answer, the worst of them; or of the newest where none does.
         reason: why it is in that state.
         remedy: what to do about it; empty where nothing is to be done.
-        deployments: the one that answers, and one that is coming or failed to come.
+        deployments: those that answer, and one that is coming or failed to come.
         pids: the processes that make it up, the supervisor first.
         needs_key: whether requests need `Authorization: Bearer KEY`.
         key: the key, if `deploy` made one just now: it is shown this once.
-        deployed: from `deploy`: whether what was asked for answers now.
-        unchanged: from `deploy`: it answered already, and nothing was started.
+        deployed: from whatever changes it: whether what was asked for answers now.
+        unchanged: likewise: it was so already, and nothing was started.
     """
 
     name: str
@@ -96,22 +100,22 @@ def show(workspace: Workspace, name: str) -> EndpointStatus:
     Raises:
         NotFoundError: there is none of that name.
     """
-    database = records.declare(workspace.database)
+    database = declare(workspace.database)
     row = records.endpoint(database, name)
     if row is None:
-        raise _not_found(database, name)
+        raise not_found(database, name)
     return status_of(database, row)
 
 
 def list_endpoints(workspace: Workspace) -> list[EndpointStatus]:
     """All endpoints of the workspace, by name."""
-    database = records.declare(workspace.database)
+    database = declare(workspace.database)
     return [status_of(database, row) for row in records.endpoints(database)]
 
 
 def events(workspace: Workspace, name: str) -> list[dict[str, Any]]:
     """Every change of an endpoint's state, the oldest first: at, generation, state, reason. Outlives the endpoint."""
-    return records.events(records.declare(workspace.database), name)
+    return records.events(declare(workspace.database), name)
 
 
 def last_deployment(workspace: Workspace, name: str) -> DeploymentStatus:
@@ -120,39 +124,78 @@ def last_deployment(workspace: Workspace, name: str) -> DeploymentStatus:
     Raises:
         NotFoundError: there never was such an endpoint.
     """
-    database = records.declare(workspace.database)
+    database = declare(workspace.database)
     row = records.last_deployment(database, name)
     if row is None:
-        raise _not_found(database, name)
+        raise not_found(database, name)
     return _deployment(row, False, name, None)
 
 
 def status_of(database: Database, row: Row) -> EndpointStatus:
     """The state of one endpoint from its row, its deployments and the processes behind them."""
+    name = row["name"]
     supervisor = Identity.parse(row["supervisor"])
     lost = supervisor is not None and not is_alive(supervisor)
-    rows = records.deployments(database, row["name"])
-    statuses = tuple(_deployment(each, lost, row["name"], supervisor) for each in rows)
-    keyed = row["key_hashes"] != "[]"
+    rows = records.deployments(database, name)
+    statuses = tuple(_deployment(each, lost, name, supervisor) for each in rows)
+    newest, present = changes.newest(database, name), changes.in_effect(database, name)
+    place_of_keys = present or newest
+    keyed = bool(place_of_keys and place_of_keys.key_hashes)
     if not statuses:
-        again = f"pigeonhole deploy MODEL --endpoint {row['name']}"
-        return EndpointStatus(row["name"], "", FAILED, "it has no deployment", again, (), (), needs_key=keyed)
-    answering = next((index for index, each in enumerate(rows) if each["live"]), len(rows) - 1)
-    main, place = statuses[answering], rows[answering]
-    pids = [supervisor.pid] if supervisor and not lost else []
+        again = f"pigeonhole deploy MODEL --endpoint {name}"
+        return EndpointStatus(name, "", FAILED, "it has no deployment", again, (), (), needs_key=keyed)
+    live = [index for index, each in enumerate(rows) if each["live"]]
+    place = rows[live[0] if live else -1]
+    answering = [statuses[index] for index in live]
+    main = _main(answering) if answering else statuses[-1]
+    processes = [supervisor] if supervisor and not lost else []
+    processes += [server for server in records.servers(database, name) if is_alive(server)]
     return EndpointStatus(
-        name=row["name"],
+        name=name,
         url=url_of(place["host"], place["port"]),
         state=main.state,
-        reason=_with_news(main, statuses),
+        reason="; ".join(filter(None, [_reason(main, answering), *_news(statuses, answering, newest)])),
         remedy=main.remedy,
         deployments=statuses,
-        pids=(*pids, *(status.pid for status in statuses if status.pid is not None)),
+        pids=tuple(process.pid for process in processes),
         needs_key=keyed,
     )
 
 
-def _not_found(database: Database, name: str) -> NotFoundError:
+def _main(answering: list[DeploymentStatus]) -> DeploymentStatus:
+    """Whose state is the endpoint's: of those with traffic (or of all where none has any) one that is not well."""
+    asked = [status for status in answering if status.share] or answering
+    return next((status for status in asked if status.state != HEALTHY), asked[0])
+
+
+def _reason(main: DeploymentStatus, answering: list[DeploymentStatus]) -> str:
+    """Why the endpoint is in its state; where several deployments are well, what each of them gets."""
+    if len(answering) < 2 or main.state != HEALTHY:
+        return main.reason
+    copies = {status.name: f" and a copy of {status.mirror}%" if status.mirror else "" for status in answering}
+    return ", ".join(f"{status.name} {status.share}%{copies[status.name]} ({status.reason})" for status in answering)
+
+
+def _news(
+    statuses: tuple[DeploymentStatus, ...], answering: list[DeploymentStatus], newest: Change | None
+) -> list[str]:
+    """What is to be known of deployments that do not answer (yet), and of a change that came to nothing."""
+    if not answering:
+        return []
+    waiting = [status for status in statuses if status not in answering]
+    news = [
+        f"{status.model} is on its way"
+        if status.state == TRANSITIONING
+        else f"the deployment of {status.model} is {status.state}: {status.reason}"
+        for status in waiting
+    ]
+    if newest and newest.outcome == REFUSED and not waiting:
+        news.append(f"the last change ({newest.kind}) was refused: {newest.reason}; {newest.remedy}".rstrip("; "))
+    return news
+
+
+def not_found(database: Database, name: str) -> NotFoundError:
+    """What to say of an endpoint that is not there."""
     known = [row["name"] for row in records.endpoints(database)]
     return NotFoundError(
         f"the endpoint {name!r}",
@@ -168,8 +211,7 @@ def url_of(host: str, port: int) -> str:
 
 
 def _deployment(row: Row, lost: bool, endpoint: str, supervisor: Identity | None) -> DeploymentStatus:
-    server = Identity.parse(row["server"])
-    running = is_alive(server)
+    running = [server for server in Identity.parse_all(row["server"]) if is_alive(server)]
     state, reason, remedy = row["state"], row["reason"], row["remedy"]
     if lost and supervisor and (running or row["live"] or state == TRANSITIONING):
         state, reason, remedy = _unsupervised(row, running, endpoint, supervisor)
@@ -179,8 +221,9 @@ def _deployment(row: Row, lost: bool, endpoint: str, supervisor: Identity | None
         state=state,
         reason=reason,
         remedy=remedy,
-        share=100 if row["live"] else 0,
-        pid=server.pid if server and running else None,
+        share=row["traffic"] if row["live"] else 0,
+        mirror=row["mirror"] if row["live"] else 0,
+        pid=running[0].pid if running else None,
         cpu=row["cpu"],
         memory_gib=row["memory_gib"],
         restarts=row["restarts"],
@@ -192,28 +235,18 @@ def _deployment(row: Row, lost: bool, endpoint: str, supervisor: Identity | None
     )
 
 
-def _unsupervised(row: Row, running: bool, endpoint: str, supervisor: Identity) -> tuple[str, str, str]:
+def _unsupervised(row: Row, running: list[Identity], endpoint: str, supervisor: Identity) -> tuple[str, str, str]:
     again = f"pigeonhole deploy {row['model']} --endpoint {endpoint} --port {row['port']}"
+    if row["deployment"] != "blue":
+        again += f" --deployment {row['deployment']}"
     gone = f"its supervisor (process {supervisor.pid}) is gone"
     remedy = f"{again}; or pigeonhole endpoints stop {endpoint}"
     if running and answers(row["host"], row["port"]):
-        server = Identity.parse(row["server"])
-        number = server.pid if server else 0
         return (
             UNHEALTHY,
-            f"{gone}; its server (process {number}) still answers, but nobody would start it again",
+            f"{gone}; its server (process {running[0].pid}) still answers, but nobody would start it again",
             remedy,
         )
     if running:
         return UNHEALTHY, f"{gone}, and its server does not answer", remedy
     return UNHEALTHY, f"{gone}, and so is its server: they were killed, or the machine was started anew", again
-
-
-def _with_news(main: DeploymentStatus, statuses: tuple[DeploymentStatus, ...]) -> str:
-    """The reason, and what is to be known of a newer deployment that does not answer (yet)."""
-    newest = statuses[-1]
-    if newest is main:
-        return main.reason
-    if newest.state == TRANSITIONING:
-        return f"{main.reason}; {newest.model} is on its way"
-    return f"{main.reason}; the deployment of {newest.model} is {newest.state}: {newest.reason}"

@@ -1,0 +1,169 @@
+"""The history of an endpoint: each change asked for, the deployments and shares it led to, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from pigeonhole.core.clock import utc_now
+from pigeonhole.core.database import Database, Row, Transaction
+from pigeonhole.endpoints import records
+from pigeonhole.endpoints.plans import DONE, GIVEN_UP, NEW, PENDING, REFUSED, Change, Draft, Slot
+from pigeonhole.endpoints.states import FAILED, UNSCHEDULABLE
+
+
+def newest(database: Database | Transaction, name: str) -> Change | None:
+    """The newest change of an endpoint that there is."""
+    found = history(database, name, limit=1)
+    return found[-1] if found else None
+
+
+def in_effect(database: Database | Transaction, name: str) -> Change | None:
+    """The newest change that was done: what answers, or answered before everything was killed."""
+    return next((change for change in reversed(history(database, name)) if change.outcome == DONE), None)
+
+
+def history(database: Database | Transaction, name: str, limit: int | None = None) -> list[Change]:
+    """The changes of an endpoint since it was made, the oldest first; the newest `limit` of them."""
+    cut = "" if limit is None else f" LIMIT {int(limit)}"
+    rows = database.execute(
+        "SELECT c.* FROM endpoint_changes c JOIN endpoints e ON e.name = c.endpoint WHERE c.endpoint = ?"
+        f" AND c.generation >= e.first_generation ORDER BY c.generation DESC{cut}",
+        (name,),
+    )
+    rows.reverse()
+    return _with_slots(database, name, rows)
+
+
+def _with_slots(database: Database | Transaction, name: str, rows: Sequence[Row]) -> list[Change]:
+    if not rows:
+        return []
+    found = database.execute(
+        "SELECT s.generation AS change, s.traffic AS asked_traffic, s.mirror AS asked_mirror, s.brought, d.* FROM"
+        " endpoint_shares s JOIN endpoint_deployments d ON d.endpoint = s.endpoint"
+        " AND d.generation = s.deployment_generation WHERE s.endpoint = ? AND s.generation >= ?"
+        " ORDER BY s.generation, d.generation",
+        (name, rows[0]["generation"]),
+    )
+    slots: dict[int, list[Slot]] = {}
+    for row in found:
+        slots.setdefault(row["change"], []).append(_slot(row))
+    return [_change(row, slots.get(row["generation"], [])) for row in rows]
+
+
+def _slot(row: Row) -> Slot:
+    return Slot(
+        name=row["deployment"],
+        model=row["model"],
+        bundle_folder=row["bundle_folder"],
+        bundle_sha256=row["bundle_sha256"],
+        cpu=row["cpu"],
+        memory_gib=row["memory_gib"],
+        traffic=row["asked_traffic"],
+        mirror=row["asked_mirror"],
+        generation=row["generation"],
+        brought=bool(row["brought"]),
+    )
+
+
+def _change(row: Row, slots: Sequence[Slot]) -> Change:
+    facts = {key: value for key, value in row.items() if key not in ("endpoint", "key_hashes")}
+    return Change(**facts, key_hashes=tuple(json.loads(row["key_hashes"])), slots=tuple(slots))
+
+
+def ask(database: Database, name: str, draft: Draft) -> int:
+    """Asks for a change.
+
+    Returns:
+        Its generation.
+    """
+    with database.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT MAX(generation) AS newest FROM endpoint_changes WHERE endpoint = ?", (name,)
+        )
+        generation = (rows[0]["newest"] or 0) + 1
+        now = utc_now()
+        records.put_endpoint(transaction, name, generation, draft.key_hashes, now)
+        transaction.execute(
+            "INSERT INTO endpoint_changes (endpoint, generation, kind, host, port, key_hashes, restores, outcome,"
+            " reason, remedy, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', ?)",
+            (
+                name,
+                generation,
+                draft.kind,
+                draft.host,
+                draft.port,
+                json.dumps(draft.key_hashes),
+                draft.restores,
+                PENDING,
+                now,
+            ),
+        )
+        _forget_failures(transaction, name, draft, now)
+        for slot in draft.slots:
+            _put_share(transaction, name, generation, draft, slot, now)
+    return generation
+
+
+def _forget_failures(transaction: Transaction, name: str, draft: Draft, now: str) -> None:
+    """What failed before is told no longer, now that something new is tried; it stays as history."""
+    kept = [slot.generation for slot in draft.slots] or [NEW]
+    transaction.execute(
+        "UPDATE endpoint_deployments SET ended_at = ? WHERE endpoint = ? AND ended_at IS NULL AND live = 0"
+        f" AND state IN (?, ?) AND generation NOT IN ({', '.join('?' * len(kept))})",  # noqa: S608 - question marks
+        (now, name, FAILED, UNSCHEDULABLE, *kept),
+    )
+
+
+def _put_share(transaction: Transaction, name: str, generation: int, draft: Draft, slot: Slot, now: str) -> None:
+    place = slot.generation or generation
+    if not slot.generation:
+        records.put_deployment(transaction, name, generation, slot, (draft.host, draft.port), now)
+    brought = not slot.generation or records.bring_back(transaction, name, slot.generation, now)
+    transaction.execute(
+        "INSERT INTO endpoint_shares (endpoint, generation, deployment_generation, traffic, mirror, brought)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (name, generation, place, slot.traffic, slot.mirror, int(brought)),
+    )
+
+
+def take_effect(database: Database, name: str, generation: int) -> None:
+    """Marks a change as done, and the deployments that it leaves out as ended."""
+    with database.transaction() as transaction:
+        now = utc_now()
+        _settle(transaction, name, generation, (DONE, "", ""), now)
+        transaction.execute(
+            "UPDATE endpoint_deployments SET ended_at = ?, live = 0, server = NULL WHERE endpoint = ?"
+            " AND ended_at IS NULL AND generation <= ? AND generation NOT IN (SELECT deployment_generation FROM"
+            " endpoint_shares WHERE endpoint = ? AND generation = ?)",
+            (now, name, generation, name, generation),
+        )
+
+
+def refuse(database: Database, name: str, generation: int, reason: str, remedy: str) -> None:
+    """Marks a change as refused; what it brought stays to be seen with its state, until something else is asked."""
+    with database.transaction() as transaction:
+        _settle(transaction, name, generation, (REFUSED, reason, remedy), utc_now())
+
+
+def give_up(database: Database, name: str, generation: int) -> None:
+    """Marks a change as given up for a later one, and what it brought as ended, unless the later one wants it too."""
+    with database.transaction() as transaction:
+        now = utc_now()
+        _settle(transaction, name, generation, (GIVEN_UP, "a later change was asked for", ""), now)
+        transaction.execute(
+            "UPDATE endpoint_deployments SET ended_at = ?, live = 0, server = NULL WHERE endpoint = ?"
+            " AND generation IN (SELECT deployment_generation FROM endpoint_shares"
+            " WHERE endpoint = ? AND generation = ? AND brought = 1)"
+            " AND generation NOT IN (SELECT deployment_generation FROM endpoint_shares"
+            " WHERE endpoint = ? AND generation > ?)",
+            (now, name, name, generation, name, generation),
+        )
+
+
+def _settle(transaction: Transaction, name: str, generation: int, fate: tuple[str, str, str], now: str) -> None:
+    transaction.execute(
+        "UPDATE endpoint_changes SET outcome = ?, reason = ?, remedy = ?, settled_at = ?"
+        " WHERE endpoint = ? AND generation = ?",
+        (*fate, now, name, generation),
+    )

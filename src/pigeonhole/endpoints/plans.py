@@ -1,0 +1,73 @@
+"""What an endpoint is to be: its deployments with their shares, where it listens, whose keys it takes. No records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEPLOY, UPDATE, REMOVE, ROLLBACK, KEYS = "deploy", "update", "rm", "rollback", "keys"
+# These change what answers; a rollback goes back behind one of them.
+OF_DEPLOYMENTS = (DEPLOY, UPDATE, REMOVE, ROLLBACK)
+PENDING, DONE, REFUSED, GIVEN_UP = "pending", "done", "refused", "given up"
+NEW = 0
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One deployment as a change wants it.
+
+    Attributes:
+        name: the deployment's name.
+        model: the model version.
+        bundle_folder: what it serves …
+        bundle_sha256: … and its content hash.
+        cpu: cores asked for.
+        memory_gib: memory asked for, GiB.
+        traffic: percent of the requests that it answers.
+        mirror: percent of the requests of which it gets a copy, unanswered.
+        generation: the change that made this deployment; `NEW` while it is not on record.
+        brought: whether it did not run before this change.
+    """
+
+    name: str
+    model: str
+    bundle_folder: str
+    bundle_sha256: str
+    cpu: float
+    memory_gib: float
+    traffic: int = 0
+    mirror: int = 0
+    generation: int = NEW
+    brought: bool = False
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A change to be asked for: the endpoint as it shall be."""
+
+    kind: str
+    host: str
+    port: int
+    key_hashes: tuple[str, ...]
+    slots: tuple[Slot, ...]
+    restores: int | None = None
+
+
+@dataclass(frozen=True)
+class Change(Draft):
+    """A change that was asked for.
+
+    Attributes:
+        generation: counts the endpoint's changes.
+        outcome: pending, done, refused (its reason is told), or given up for a later one.
+        reason: why it was refused.
+        remedy: what to do about that.
+        asked_at: when.
+        settled_at: when it was done, refused or given up.
+    """
+
+    generation: int = 0
+    outcome: str = PENDING
+    reason: str = ""
+    remedy: str = ""
+    asked_at: str = ""
+    settled_at: str | None = None
