@@ -158,8 +158,8 @@ class Supervisor:
 
     def _start(self, deployment: Deployment) -> None:
         row = deployment.row
-        config = ServingConfig(
-            bundle_folder=Path(row["bundle_folder"]),
+        config = ServingConfig.of_bundle(
+            Path(row["bundle_folder"]),
             model=row["model"],
             deployment=row["deployment"],
             endpoint=self._name,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from pigeonhole.bundle import Bundle
-from pigeonhole.predictions import PredictionLog
 from pigeonhole.serving.auth import is_allowed
 from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.failures import failed
 from pigeonhole.serving.feedback import FeedbackTaker
 from pigeonhole.serving.http import (
@@ -30,28 +29,25 @@ _CLIENT_IDS = (b"x-request-id", b"x-ms-client-request-id")
 
 
 class App:
-    """One bundle behind HTTP.
+    """An endpoint's deployments behind HTTP.
 
     Args:
-        config: names, keys and limits.
-        bundle: verified, and its probe reproduced.
-        log: where answers are written; `None` keeps none.
+        config: keys and limits.
+        deployments: ready to answer.
         source: what request ids begin with; unique to this process.
-        seconds_per_image: as the warm-up measured it.
     """
 
-    def __init__(
-        self, config: ServingConfig, bundle: Bundle, log: PredictionLog | None, source: str, seconds_per_image: float
-    ) -> None:
-        self.scorer = Scorer(config, bundle, log, seconds_per_image)
-        self.pages = Pages(config, bundle, self.scorer)
+    def __init__(self, config: ServingConfig, deployments: Sequence[Deployed], source: str) -> None:
+        self.scorer = Scorer(config, deployments)
+        self.pages = Pages(config, deployments, self.scorer)
+        logs = [deployment.log for deployment in deployments if deployment.log]
         self._key_hashes = config.key_hashes
         self._source = source
         self._numbers = itertools.count(1)
         self._routes: dict[str, dict[str, Handler]] = {
             "/": {"GET": self.pages.home},
             "/score": {"POST": self.scorer.score, "OPTIONS": self.pages.options},
-            "/feedback": {"POST": FeedbackTaker(config, log).take},
+            "/feedback": {"POST": FeedbackTaker(config, logs, source).take},
             "/metrics": {"GET": self.pages.metrics},
             "/swagger.json": {"GET": self.pages.swagger},
             "/v2/health/live": {"GET": self.pages.live},
@@ -71,6 +67,8 @@ class App:
         except Exception as error:  # noqa: BLE001 - the process edge: the request fails, the server does not
             reply = failed(error, request.id)
         await send_reply(send, reply, request, last=not self.pages.ready)
+        if reply.afterwards:
+            reply.afterwards()
 
     def close(self) -> None:
         """Ends the threads."""

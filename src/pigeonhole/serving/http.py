@@ -58,13 +58,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer before it is sent; `error_code` is the one in the body of a failure."""
+    """An answer before it is sent.
+
+    Attributes:
+        error_code: the one in the body of a failure.
+        afterwards: called once the answer has been sent.
+    """
 
     status: int
     content: bytes
     content_type: bytes = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     error_code: str | None = None
+    afterwards: Callable[[], None] | None = None
 
 
 async def read_body(request: Request, limit: int) -> bytes:

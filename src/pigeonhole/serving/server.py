@@ -20,7 +20,8 @@ import uvicorn
 from pigeonhole.bundle import Bundle, load
 from pigeonhole.predictions import PredictionLog
 from pigeonhole.serving.app import App
-from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.config import ServedDeployment, ServingConfig
+from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.listening import BACKLOG, listen
 from pigeonhole.serving.protocol import Connection
 
@@ -45,10 +46,8 @@ def run(config: ServingConfig) -> int:
     _log_to_stderr()
     inherited = config.socket_fd
     listener = listen(config.host, config.port) if inherited is None else socket.socket(fileno=inherited)
-    bundle = load(config.bundle_folder, threads=config.threads)
-    seconds_per_image = warm_up(bundle)
-    log = _open_log(config, bundle)
-    app = App(config, bundle, log, log.source if log else uuid.uuid4().hex[:12], seconds_per_image)
+    deployments = [_prepare(config, told) for told in config.deployments]
+    app = App(config, deployments, uuid.uuid4().hex[:12])
     server = _Server(app, config, listener, started)
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
@@ -60,8 +59,9 @@ def run(config: ServingConfig) -> int:
         for number, handler in previous.items():
             signal.signal(number, handler)
         app.close()
-        if log:
-            log.close()
+        for deployment in deployments:
+            if deployment.log:
+                deployment.log.close()
     logger.info("stopped")
     return INTERRUPTED if server.ended_by == signal.SIGINT else 0
 
@@ -87,14 +87,20 @@ def warm_up(bundle: Bundle) -> float:
     return (time.perf_counter() - started) / len(bundle.probe_images_NHWC)
 
 
-def _open_log(config: ServingConfig, bundle: Bundle) -> PredictionLog | None:
+def _prepare(config: ServingConfig, told: ServedDeployment) -> Deployed:
+    bundle = load(told.bundle_folder, threads=told.threads)
+    seconds_per_image = warm_up(bundle)
+    return Deployed(told, bundle, _open_log(config, told, bundle), seconds_per_image, config.max_waiting_images)
+
+
+def _open_log(config: ServingConfig, told: ServedDeployment, bundle: Bundle) -> PredictionLog | None:
     if config.database_url is None or config.endpoint is None:
         return None
     return PredictionLog(
         config.database_url,
         config.endpoint,
-        deployment=config.deployment,
-        model=config.model_name,
+        deployment=told.name,
+        model=told.model_name,
         bundle_sha256=bundle.sha256,
         class_names=bundle.class_names,
         shape_HWC=bundle.shape_HWC,
@@ -138,7 +144,7 @@ class _Server(uvicorn.Server):
         address = self._listener.getsockname()
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         seconds = time.perf_counter() - self._started_at
-        logger.info("%s ready at http://%s:%d after %.2f s", self._serving.model_name, host, address[1], seconds)
+        logger.info("%s ready at http://%s:%d after %.2f s", _shown(self._serving), host, address[1], seconds)
         announce(self._serving.status_fd, {"ready": True, "port": address[1], "seconds": round(seconds, 3)})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -161,6 +167,13 @@ class _Server(uvicorn.Server):
         # A connection accepted a moment ago has its request still under way: closing it now would lose that.
         await asyncio.sleep(GRACE_S)
         await super().shutdown(sockets)
+
+
+def _shown(config: ServingConfig) -> str:
+    """`digits:3`; of several deployments `digits:3 (90%) and digits:4 (10%)`."""
+    if len(config.deployments) == 1:
+        return config.deployments[0].model_name
+    return " and ".join(f"{told.model_name} ({told.traffic}%)" for told in config.deployments)
 
 
 def announce(status_fd: int | None, news: dict[str, object]) -> None:
