@@ -15,7 +15,7 @@ import pytest
 from pigeonhole import endpoints
 from pigeonhole.core.errors import NotFoundError, UsageError
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.endpoints import deploying
+from pigeonhole.endpoints import changing
 from pigeonhole.endpoints.resources import cores, memory_gib
 from pigeonhole.predictions import read_window
 from tests.bundle.tiny_onnx import band_images
@@ -388,6 +388,6 @@ def test_an_endpoint_with_its_records_on_postgresql(workspace, tiny, other, monk
 
 
 def test_a_supervisor_that_cannot_start_is_told_with_its_log(workspace, tiny, monkeypatch):
-    monkeypatch.setattr(deploying.sys, "executable", "/bin/false")
+    monkeypatch.setattr(changing.sys, "executable", "/bin/false")
     with pytest.raises(Exception, match="did not start"):
         deploy(workspace, tiny)

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database, Row, Transaction
 from pigeonhole.endpoints import records
-from pigeonhole.endpoints.plans import DONE, GIVEN_UP, NEW, PENDING, REFUSED, Change, Draft, Slot
+from pigeonhole.endpoints.plans import DONE, GIVEN_UP, PENDING, REFUSED, Change, Draft, Slot
 from pigeonhole.endpoints.states import FAILED, UNSCHEDULABLE
+
+_ALL = 2**31 - 1
 
 
 def newest(database: Database | Transaction, name: str) -> Change | None:
@@ -25,11 +27,10 @@ def in_effect(database: Database | Transaction, name: str) -> Change | None:
 
 def history(database: Database | Transaction, name: str, limit: int | None = None) -> list[Change]:
     """The changes of an endpoint since it was made, the oldest first; the newest `limit` of them."""
-    cut = "" if limit is None else f" LIMIT {int(limit)}"
     rows = database.execute(
         "SELECT c.* FROM endpoint_changes c JOIN endpoints e ON e.name = c.endpoint WHERE c.endpoint = ?"
-        f" AND c.generation >= e.first_generation ORDER BY c.generation DESC{cut}",
-        (name,),
+        " AND c.generation >= e.first_generation ORDER BY c.generation DESC LIMIT ?",
+        (name, _ALL if limit is None else limit),
     )
     rows.reverse()
     return _with_slots(database, name, rows)
@@ -78,9 +79,7 @@ def ask(database: Database, name: str, draft: Draft) -> int:
         Its generation.
     """
     with database.transaction() as transaction:
-        rows = transaction.execute(
-            "SELECT MAX(generation) AS newest FROM endpoint_changes WHERE endpoint = ?", (name,)
-        )
+        rows = transaction.execute("SELECT MAX(generation) AS newest FROM endpoint_changes WHERE endpoint = ?", (name,))
         generation = (rows[0]["newest"] or 0) + 1
         now = utc_now()
         records.put_endpoint(transaction, name, generation, draft.key_hashes, now)
@@ -99,19 +98,19 @@ def ask(database: Database, name: str, draft: Draft) -> int:
                 now,
             ),
         )
-        _forget_failures(transaction, name, draft, now)
         for slot in draft.slots:
             _put_share(transaction, name, generation, draft, slot, now)
+        _forget_failures(transaction, name, generation, now)
     return generation
 
 
-def _forget_failures(transaction: Transaction, name: str, draft: Draft, now: str) -> None:
+def _forget_failures(transaction: Transaction, name: str, generation: int, now: str) -> None:
     """What failed before is told no longer, now that something new is tried; it stays as history."""
-    kept = [slot.generation for slot in draft.slots] or [NEW]
     transaction.execute(
         "UPDATE endpoint_deployments SET ended_at = ? WHERE endpoint = ? AND ended_at IS NULL AND live = 0"
-        f" AND state IN (?, ?) AND generation NOT IN ({', '.join('?' * len(kept))})",  # noqa: S608 - question marks
-        (now, name, FAILED, UNSCHEDULABLE, *kept),
+        " AND state IN (?, ?) AND generation NOT IN (SELECT deployment_generation FROM endpoint_shares"
+        " WHERE endpoint = ? AND generation = ?)",
+        (now, name, FAILED, UNSCHEDULABLE, name, generation),
     )
 
 

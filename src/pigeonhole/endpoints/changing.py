@@ -1,4 +1,4 @@
-"""One change of an endpoint at a time: waits for its turn, asks, sees that a supervisor is there, awaits the outcome."""
+"""One change of an endpoint at a time: its turn awaited, asked for, a supervisor seen to, the outcome awaited."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ class Child:
         self.status_fd, write_fd = os.pipe()
         os.set_blocking(self.status_fd, False)
         self.started = time.perf_counter()
+        self.loading: str | None = None
         self.news: dict[str, Any] | None = None
         self.has_closed = False
         self.stopped: float | None = None
@@ -63,8 +64,8 @@ class Child:
         self.identity = Identity.of(self.pid)
 
     def listen(self) -> None:
-        """Reads what the process has said through its pipe: sets `news` once a whole line has come, `has_closed` at
-        its end, when nothing more is accepted.
+        """Reads what the process has said through its pipe: sets `loading` to the deployment that it takes in hand,
+        `news` once it is ready or says why not, `has_closed` at the pipe's end, when nothing more is accepted.
         """
         try:
             while part := os.read(self.status_fd, 65536):
@@ -72,8 +73,12 @@ class Child:
             self.has_closed = True
         except BlockingIOError:
             pass
-        if b"\n" in self._heard and self.news is None:
-            self.news = json.loads(self._heard.partition(b"\n")[0])
+        *lines, self._heard = self._heard.split(b"\n")
+        for line in map(json.loads, lines):
+            if "loading" in line:
+                self.loading = line["loading"]
+            else:
+                self.news = line
 
     @property
     def is_ready(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pigeonhole.core.errors import ConflictError, UsageError, listing
+from pigeonhole.core.errors import ConflictError, UsageError
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import changes
 from pigeonhole.endpoints.changing import WAIT_S, outcome, turn_of_known

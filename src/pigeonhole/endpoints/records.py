@@ -109,9 +109,7 @@ def put_deployment(
 def bring_back(transaction: Transaction, name: str, generation: int, now: str) -> bool:
     """Asks for a deployment that was ended before; False where it has not ended."""
     where = (name, generation)
-    rows = transaction.execute(
-        "SELECT ended_at FROM endpoint_deployments WHERE endpoint = ? AND generation = ?", where
-    )
+    rows = transaction.execute("SELECT ended_at FROM endpoint_deployments WHERE endpoint = ? AND generation = ?", where)
     if not rows or rows[0]["ended_at"] is None:
         return False
     transaction.execute(
@@ -124,11 +122,13 @@ def bring_back(transaction: Transaction, name: str, generation: int, now: str) -
 
 
 def tell(database: Database, name: str, generation: int, report: Report) -> None:
-    """Records what became of a deployment; a change of state or reason is also kept as an event."""
+    """Records the state of a deployment, unless it has ended; a change of state or reason is also kept as an event."""
     with database.transaction() as transaction:
         where = (name, generation)
         rows = transaction.execute(
-            "SELECT state, reason, host, port FROM endpoint_deployments WHERE endpoint = ? AND generation = ?", where
+            "SELECT state, reason, host, port FROM endpoint_deployments WHERE endpoint = ? AND generation = ?"
+            " AND ended_at IS NULL",
+            where,
         )
         if not rows:
             return

@@ -1,11 +1,14 @@
-"""What this machine has, and whether a deployment asks for more."""
+"""What this machine has, and whether the deployments of an endpoint ask for more."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+
+from pigeonhole.endpoints.plans import Slot
 
 GIB = 1 << 30
 _CGROUP = Path("/sys/fs/cgroup")
@@ -25,23 +28,34 @@ def memory_gib() -> float:
     return (min(total, int(limit)) if limit.isdigit() else total) / GIB
 
 
-def shortage(cpu: float, memory: float) -> tuple[str, str] | None:
-    """Why a deployment cannot run here and what to do, or `None` if it can.
-
-    Args:
-        cpu: cores asked for.
-        memory: GiB asked for.
-    """
-    missing, remedies = [], []
-    if cpu > cores():
-        missing.append(f"{cpu:g} cores are asked for and this machine has {cores():g}")
-        remedies.append(f"--cpu {cores():g}")
-    if memory > memory_gib():
-        missing.append(f"{memory:g} GiB of memory are asked for and this machine has {memory_gib():.1f}")
-        remedies.append(f"--memory {memory_gib() / 2:.1f}")
+def shortage(slots: Sequence[Slot]) -> tuple[str, str] | None:
+    """Why deployments cannot run here together and what to do, or `None` if they can."""
+    missing = []
+    lacks_cpu = sum(slot.cpu for slot in slots) > cores()
+    if lacks_cpu:
+        asked, by_whom = _asked([(slot.name, slot.cpu) for slot in slots])
+        missing.append(f"{asked:g} cores are asked for{by_whom} and this machine has {cores():g}")
+    lacks_memory = sum(slot.memory_gib for slot in slots) > memory_gib()
+    if lacks_memory:
+        asked, by_whom = _asked([(slot.name, slot.memory_gib) for slot in slots])
+        missing.append(f"{asked:g} GiB of memory are asked for{by_whom} and this machine has {memory_gib():.1f}")
     if not missing:
         return None
+    old = [slot for slot in slots if not slot.brought]
+    cpu_left, memory_left = cores() - sum(slot.cpu for slot in old), memory_gib() - sum(s.memory_gib for s in old)
+    if min(cpu_left, memory_left) <= 0:
+        return "; ".join(
+            missing
+        ), "take another deployment away first (pigeonhole endpoints rm), or use a larger machine"
+    remedies = [f"--cpu {cpu_left:g}"] if lacks_cpu else []
+    remedies += [f"--memory {memory_left / 2:.1f}"] if lacks_memory else []
     return "; ".join(missing), f"deploy again with at most {' '.join(remedies)}, or on a larger machine"
+
+
+def _asked(parts: Sequence[tuple[str, float]]) -> tuple[float, str]:
+    """The sum, and who asks for how much of it where several do."""
+    shown = ", ".join(f"{name} {amount:g}" for name, amount in parts)
+    return sum(amount for _, amount in parts), f" ({shown})" if len(parts) > 1 else ""
 
 
 def _read(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The supervisor of one endpoint: brings about the newest deployment asked for, and keeps it running.
+"""The supervisor of one endpoint: brings about the newest change asked for, and keeps what answers running.
 
 A process of its own, small, detached from whoever deployed. It owns the listening socket: a new server takes over,
 and a crashed one is replaced, while connections wait in the socket's queue instead of being refused.
@@ -6,31 +6,29 @@ and a crashed one is replaced, while connections wait in the socket's queue inst
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import selectors
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from pigeonhole.core.database import Row
 from pigeonhole.core.errors import UsageError
 from pigeonhole.endpoints.child import Child
-from pigeonhole.endpoints.deployment import CRASH_LIMIT, Deployment, excess, failure
+from pigeonhole.endpoints.plans import DONE, Change, Slot
 from pigeonhole.endpoints.processes import holder_of
 from pigeonhole.endpoints.records import Report
 from pigeonhole.endpoints.resources import shortage
+from pigeonhole.endpoints.rollout import CRASH_LIMIT, DRAIN_S, Rollout, failure
 from pigeonhole.endpoints.states import FAILED, HEALTHY, TRANSITIONING, UNHEALTHY, UNSCHEDULABLE
 from pigeonhole.endpoints.telling import Line
-from pigeonhole.serving import ServingConfig
 from pigeonhole.serving.listening import listen
 
 logger = logging.getLogger("pigeonhole.endpoints")
 POLL_S = 1.0
-DRAIN_S = 10.0
 # Not answering this many looks in a row is being stuck: the process is ended and started again.
 STUCK_LOOKS = 5
 
@@ -48,10 +46,12 @@ class Supervisor:
         self._line = Line(database_url, name)
         self._name = name
         self._folder = folder
-        self._live: Deployment | None = None
-        self._coming: Deployment | None = None
+        self._live: Rollout | None = None
+        self._coming: Rollout | None = None
         self._leaving: list[Child] = []
         self._handled = 0
+        # Deployments that answered once and cannot be loaded any more: left out, so that the others answer.
+        self._failed: set[int] = set()
         self._stop = False
         self._wake_fd, self._wake_write_fd = os.pipe()
 
@@ -73,10 +73,11 @@ class Supervisor:
     def _step(self) -> None:
         for child in list(self._leaving):
             self._tend_leaving(child)
-        self._look_for_a_wish()
+        self._look_for_a_change()
         if self._coming:
             self._tend_coming(self._coming)
         if self._live:
+            self._settle(self._live)
             self._tend_live(self._live)
         self._line.retry()
 
@@ -126,181 +127,231 @@ class Supervisor:
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
 
-    def _look_for_a_wish(self) -> None:
-        row = self._line.newest()
-        if row is None or row["generation"] <= self._handled:
+    def _look_for_a_change(self) -> None:
+        change = self._line.newest()
+        if change is None or change.generation <= self._handled:
             return
-        self._handled = row["generation"]
+        self._handled = change.generation
         if self._coming:
-            logger.info("generation %d is given up for %d", self._coming.generation, row["generation"])
+            logger.info("change %d is given up for %d", self._coming.generation, change.generation)
             self._discard(self._coming)
-            self._line.end_one(self._coming.generation)
+            self._line.give_up(self._coming.generation)
             self._coming = None
-        lacking = shortage(row["cpu"], row["memory_gib"])
+        lacking = shortage(change.slots)
         if lacking:
-            self._line.tell(row["generation"], Report(UNSCHEDULABLE, *lacking))
+            self._refuse(change, UNSCHEDULABLE, *lacking)
             return
-        listener = self._listener(row)
+        self._bring(change)
+
+    def _bring(self, change: Change) -> None:
+        listener = self._listener(change)
         if listener:
-            self._coming = Deployment(row, listener)
+            known = [slot for slot in change.slots if slot.brought or slot.generation not in self._failed]
+            left_out = [slot for slot in change.slots if slot not in known]
+            self._coming = Rollout(change, known or change.slots, listener)
+            for slot in left_out if known else ():
+                self._coming.leave_out(slot)
             self._start(self._coming)
 
-    def _listener(self, row: Row) -> socket.socket | None:
-        """The live deployment's own socket where the address is the same, else a new one."""
-        if self._live and self._live.address == (row["host"], row["port"]):
+    def _listener(self, change: Change) -> socket.socket | None:
+        """The live rollout's own socket where the address is the same, else a new one."""
+        if self._live and self._live.address == (change.host, change.port):
             return self._live.listener
         try:
-            return listen(row["host"], row["port"])
+            return listen(change.host, change.port)
         except UsageError as error:
-            reason = f"{error.received}{holder_of(row['port'])}"
-            self._line.tell(row["generation"], Report(UNSCHEDULABLE, reason, f"deploy again: {error.remedy}"))
+            reason = f"{error.received}{holder_of(change.port)}"
+            self._refuse(change, UNSCHEDULABLE, reason, f"deploy again: {error.remedy}")
             return None
 
-    def _start(self, deployment: Deployment) -> None:
-        row = deployment.row
-        config = ServingConfig.of_bundle(
-            Path(row["bundle_folder"]),
-            model=row["model"],
-            deployment=row["deployment"],
-            endpoint=self._name,
-            database_url=self._line.url,
-            host=row["host"],
-            port=deployment.address[1],
-            key_hashes=tuple(json.loads(row["key_hashes"])),
-            threads=max(1, int(row["cpu"])),
-            drain_s=DRAIN_S,
-        )
-        deployment.child = Child(config, deployment.listener, self._folder, str(deployment.generation))
-        deployment.missed_looks = 0
-        logger.info("server process %d of %s starts", deployment.child.pid, deployment.model)
-        if deployment.was_ready:
-            self._tell_of(deployment, UNHEALTHY, deployment.trouble, self._restart_remedy())
-        else:
-            self._tell_of(deployment, TRANSITIONING, f"the server of {deployment.model} is starting")
+    def _refuse(self, change: Change, state: str, reason: str, remedy: str, culprit: Slot | None = None) -> None:
+        """Says so of the change, and of those of its deployments that do not answer already."""
+        self._line.refuse(change.generation, reason, remedy)
+        running = {slot.generation for slot in self._live.slots} if self._live else set()
+        for slot in [culprit] if culprit else change.slots:
+            if slot.generation not in running:
+                self._line.tell(slot.generation, Report(state, reason, remedy))
 
-    def _tend_coming(self, deployment: Deployment) -> None:
-        child = deployment.child
+    def _start(self, rollout: Rollout) -> None:
+        child = rollout.start(self._name, self._line.url, self._folder)
+        logger.info("server process %d of %s starts", child.pid, rollout.title)
+        if rollout.was_ready:
+            self._tell(rollout, UNHEALTHY, lambda _: rollout.trouble, self._restart_remedy())
+        else:
+            self._tell(rollout, TRANSITIONING, lambda slot: f"the server of {slot.model} is starting")
+
+    def _tend_coming(self, rollout: Rollout) -> None:
+        child = rollout.child
         if child is None:
             return
         child.listen()
         if child.returncode is not None:
             child.listen()
-            self._give_up(deployment, child, child.ending())
-        elif reason := excess(deployment, child):
+            self._on_failed_start(rollout, child, child.ending())
+        elif reason := rollout.excess(child):
             child.kill()
-            self._give_up(deployment, child, reason)
+            self._on_failed_start(rollout, child, reason)
         elif child.is_ready:
-            self._swap(deployment)
+            self._swap(rollout)
 
-    def _swap(self, deployment: Deployment) -> None:
-        before, self._live, self._coming = self._live, deployment, None
+    def _on_failed_start(self, rollout: Rollout, child: Child, why: str) -> None:
+        child.wait(DRAIN_S)
+        slot = rollout.failing(child)
+        if slot and not slot.brought and len(rollout.slots) > 1:
+            self._leave_out(rollout, child, slot, why)
+        else:
+            self._give_up(rollout, child, why, slot)
+
+    def _leave_out(self, rollout: Rollout, child: Child, slot: Slot, why: str) -> None:
+        """A deployment that cannot be loaded any more must not take the others with it."""
+        remedy = child.remedy() or f"mend the cause, and deploy {slot.model} as {slot.name} again"
+        self._failed.add(slot.generation)
+        self._line.tell(slot.generation, Report(FAILED, failure(child, why), remedy))
+        rollout.leave_out(slot)
+        logger.warning("%s is left out, and the others answer its share: %s", slot.name, why)
+        child.close()
+        self._start(rollout)
+
+    def _swap(self, rollout: Rollout) -> None:
+        before, self._live, self._coming = self._live, rollout, None
+        kept = {slot.generation for slot in before.slots} if before else set()
         if before:
             if before.child:
                 before.child.stop()
                 self._leaving.append(before.child)
             self._close_listener(before)
-        logger.info("%s answers", deployment.model)
-        if self._leaving:
-            self._tell_of(deployment, TRANSITIONING, f"{deployment.model} answers, and takes over")
-        else:
-            self._is_well(deployment)
-        self._line.end_before(deployment.generation)
+        logger.info("%s answers", rollout.title)
+        rollout.is_well()
+        for slot in rollout.slots:
+            if self._leaving and slot.generation not in kept:
+                self._tell_slot(rollout, slot, TRANSITIONING, f"{slot.model} answers, and takes over")
+            else:
+                self._tell_slot(rollout, slot, HEALTHY, rollout.wellness(slot))
+        self._settle(rollout)
 
-    def _give_up(self, deployment: Deployment, child: Child, why: str) -> None:
+    def _settle(self, rollout: Rollout) -> None:
+        """A change is done once nobody answers any more who does not know of it."""
+        if rollout.is_settled or any(not child.has_closed for child in self._leaving):
+            return
+        rollout.is_settled = True
+        if rollout.change.outcome != DONE:
+            self._line.take_effect(rollout.generation)
+
+    def _give_up(self, rollout: Rollout, child: Child, why: str, culprit: Slot | None = None) -> None:
         child.wait(DRAIN_S)
         reason = failure(child, why)
         remedy = child.remedy() or f"read pigeonhole endpoints logs {self._name}, mend the cause, and deploy again"
-        logger.warning("%s is given up: %s", deployment.model, why)
-        self._discard(deployment)
-        self._line.tell(deployment.generation, Report(FAILED, reason, remedy, restarts=deployment.restarts))
-        if deployment is self._coming:
+        logger.warning("%s is given up: %s", rollout.title, why)
+        self._discard(rollout)
+        if rollout is self._coming:
             self._coming = None
         else:
             self._live = None
+        if rollout.is_settled:
+            for slot in rollout.slots:
+                self._line.tell(slot.generation, Report(FAILED, reason, remedy, restarts=rollout.restarts))
+        else:
+            self._refuse(rollout.change, FAILED, reason, remedy, culprit)
 
-    def _discard(self, deployment: Deployment) -> None:
-        if deployment.child:
-            deployment.child.kill()
-            deployment.child.wait(DRAIN_S)
-            deployment.child.close()
-            deployment.child = None
-        self._close_listener(deployment)
+    def _discard(self, rollout: Rollout) -> None:
+        if rollout.child:
+            rollout.child.kill()
+            rollout.child.wait(DRAIN_S)
+            rollout.child.close()
+            rollout.child = None
+        self._close_listener(rollout)
 
-    def _close_listener(self, deployment: Deployment) -> None:
-        """Stops listening, unless another deployment listens on the same socket."""
-        others = [other for other in (self._live, self._coming) if other and other is not deployment]
-        if all(other.listener is not deployment.listener for other in others):
-            deployment.listener.close()
+    def _close_listener(self, rollout: Rollout) -> None:
+        """Stops listening, unless another rollout listens on the same socket."""
+        others = [other for other in (self._live, self._coming) if other and other is not rollout]
+        if all(other.listener is not rollout.listener for other in others):
+            rollout.listener.close()
 
-    def _tend_live(self, deployment: Deployment) -> None:
-        child = deployment.child
+    def _tend_live(self, rollout: Rollout) -> None:
+        child = rollout.child
         if child is None:
-            if time.perf_counter() >= deployment.start_again_at:
-                deployment.restarts += 1
-                self._start(deployment)
+            if time.perf_counter() >= rollout.start_again_at:
+                rollout.restarts += 1
+                self._start(rollout)
             return
         child.listen()
         if child.returncode is not None:
-            self._on_crash(deployment, child)
-        elif reason := excess(deployment, child):
-            deployment.killed_because = reason
+            child.listen()
+            self._on_crash(rollout, child)
+        elif reason := rollout.excess(child):
+            rollout.killed_because = reason
             child.kill()
         elif not child.is_ready or any(not other.has_closed for other in self._leaving):
             return  # a look might meet the one that leaves: they share the socket
         elif child.answers():
-            self._is_well(deployment)
+            self._is_well(rollout)
         else:
-            self._on_missed_look(deployment, child)
+            self._on_missed_look(rollout, child)
 
-    def _is_well(self, deployment: Deployment) -> None:
-        deployment.is_well()
-        self._tell_of(deployment, HEALTHY, deployment.wellness())
+    def _is_well(self, rollout: Rollout) -> None:
+        rollout.is_well()
+        self._tell(rollout, HEALTHY, rollout.wellness)
 
-    def _on_missed_look(self, deployment: Deployment, child: Child) -> None:
+    def _on_missed_look(self, rollout: Rollout, child: Child) -> None:
         if child.returncode is not None or self._stop:
             return  # the next step sees to it
-        deployment.missed_looks += 1
-        deployment.trouble = f"the server process {child.pid} did not answer {deployment.missed_looks} looks in a row"
-        logger.warning("%s", deployment.trouble)
-        if deployment.missed_looks >= STUCK_LOOKS:
-            deployment.killed_because = deployment.trouble
+        rollout.missed_looks += 1
+        rollout.trouble = f"the server process {child.pid} did not answer {rollout.missed_looks} looks in a row"
+        logger.warning("%s", rollout.trouble)
+        if rollout.missed_looks >= STUCK_LOOKS:
+            rollout.killed_because = rollout.trouble
             child.kill()
             return
-        self._tell_of(deployment, UNHEALTHY, deployment.trouble, f"after {STUCK_LOOKS} looks it is started again")
+        again = f"after {STUCK_LOOKS} looks it is started again"
+        self._tell(rollout, UNHEALTHY, lambda _: rollout.trouble, again)
 
-    def _on_crash(self, deployment: Deployment, child: Child) -> None:
-        why = deployment.killed_because or child.ending()
-        backoff_s = deployment.crashed(why)
-        if deployment.crashes >= CRASH_LIMIT:
-            self._give_up(deployment, child, f"{deployment.crashes} ends in a row, lastly because {why}")
+    def _on_crash(self, rollout: Rollout, child: Child) -> None:
+        why = rollout.killed_because or child.ending()
+        slot = rollout.failing(child)
+        if slot and len(rollout.slots) > 1:
+            self._leave_out(rollout, child, slot, why)
+            return
+        backoff_s = rollout.crashed(why)
+        if rollout.crashes >= CRASH_LIMIT:
+            self._give_up(rollout, child, f"{rollout.crashes} ends in a row, lastly because {why}")
             return
         child.close()
-        deployment.child = None
+        rollout.child = None
         logger.warning("%s; starting it again in %.1f s", why, backoff_s)
-        self._tell_of(deployment, UNHEALTHY, why, self._restart_remedy())
+        self._tell(rollout, UNHEALTHY, lambda _: why, self._restart_remedy())
 
     def _restart_remedy(self) -> str:
         return f"it is being started again; if that does not last, read pigeonhole endpoints logs {self._name}"
 
-    def _tell_of(self, deployment: Deployment, state: str, reason: str, remedy: str = "") -> None:
+    def _tell(self, rollout: Rollout, state: str, reason: Callable[[Slot], str], remedy: str = "") -> None:
+        """Says so of each deployment; of one that comes with a change, only if it does not answer already."""
+        running = {slot.generation for slot in self._live.slots} if self._live and rollout is not self._live else set()
+        for slot in rollout.slots:
+            if slot.generation not in running:
+                self._tell_slot(rollout, slot, state, reason(slot), remedy)
+
+    def _tell_slot(self, rollout: Rollout, slot: Slot, state: str, reason: str, remedy: str = "") -> None:
+        live = rollout is self._live
         report = Report(
             state=state,
             reason=reason,
             remedy=remedy,
-            live=deployment is self._live,
-            server=deployment.child.identity if deployment.child else None,
-            restarts=deployment.restarts,
-            port=deployment.address[1],
+            live=live,
+            servers=(rollout.child.identity,) if rollout.child and rollout.child.identity else (),
+            restarts=rollout.restarts,
+            address=rollout.address,
+            traffic=slot.traffic if live else 0,
+            mirror=slot.mirror if live else 0,
         )
-        self._line.tell(deployment.generation, report)
+        self._line.tell(slot.generation, report)
 
     def _end_all(self) -> None:
-        children = [deployment.child for deployment in (self._live, self._coming) if deployment and deployment.child]
+        children = [rollout.child for rollout in (self._live, self._coming) if rollout and rollout.child]
         for child in [*children, *self._leaving]:
             child.stop()
-        for deployment in (self._live, self._coming):
-            if deployment:
-                deployment.listener.close()
+        for rollout in (self._live, self._coming):
+            if rollout:
+                rollout.listener.close()
         for child in [*children, *self._leaving]:
             child.wait(DRAIN_S + 2.0)
         logger.info("supervisor %d has stopped its servers", os.getpid())

@@ -59,8 +59,8 @@ class ServingConfig:
         max_waiting_images: more images than this waiting for a model, and requests are refused with 429.
         drain_s: how long answers under way may take after SIGTERM.
         socket_fd: a listening socket that was inherited; then host and port only describe it.
-        status_fd: where to write one JSON line when ready, or when starting failed; closed when nothing more is
-            accepted.
+        status_fd: where to write a JSON line when ready, or when starting failed, and one before each of several
+            deployments is loaded; closed when nothing more is accepted.
 
     Raises:
         UsageError: it would listen beyond this machine without a key, or the deployments do not fit together.

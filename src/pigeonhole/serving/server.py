@@ -88,6 +88,9 @@ def warm_up(bundle: Bundle) -> float:
 
 
 def _prepare(config: ServingConfig, told: ServedDeployment) -> Deployed:
+    if len(config.deployments) > 1:
+        # Said before it is tried: whatever ends the process in between, a supervisor knows which deployment it was.
+        announce(config.status_fd, {"loading": told.name})
     bundle = load(told.bundle_folder, threads=told.threads)
     seconds_per_image = warm_up(bundle)
     return Deployed(told, bundle, _open_log(config, told, bundle), seconds_per_image, config.max_waiting_images)
@@ -177,7 +180,7 @@ def _shown(config: ServingConfig) -> str:
 
 
 def announce(status_fd: int | None, news: dict[str, object]) -> None:
-    """One JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more."""
+    """A JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more."""
     if status_fd is None:
         return
     try:
