@@ -170,7 +170,8 @@ def outcome(workspace: Workspace, name: str, generation: int, wait_s: float) -> 
 
 
 def _states(database: Database, name: str, change: Change) -> set[str]:
-    wanted = {slot.generation for slot in change.slots}
+    """Those that count: one that failed long ago and gets no traffic stands in the way of nothing."""
+    wanted = {slot.generation for slot in change.slots if slot.brought or slot.traffic}
     return {row["state"] for row in records.deployments(database, name) if row["generation"] in wanted}
 
 

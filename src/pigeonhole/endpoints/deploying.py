@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pigeonhole.bundle import read_manifest
 from pigeonhole.core.errors import UsageError, listing
-from pigeonhole.core.workspace import Workspace, check_name
+from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import records
 from pigeonhole.endpoints.changing import WAIT_S, Turn, outcome, turn
 from pigeonhole.endpoints.keys import key_problems, settled_keys
@@ -77,7 +77,6 @@ def deploy(
         NotFoundError: there is no bundle.
         DataError: the bundle has no manifest that can be read.
     """
-    check_name(endpoint, "endpoint")
     _check(workspace, endpoint, deployment, port, cpu, memory_gib, keys)
     slot = Slot(
         name=deployment,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 DEPLOY, UPDATE, REMOVE, ROLLBACK, KEYS = "deploy", "update", "rm", "rollback", "keys"
 # These change what answers; a rollback goes back behind one of them.
@@ -71,3 +74,17 @@ class Change(Draft):
     remedy: str = ""
     asked_at: str = ""
     settled_at: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, with its deployments in words as `described`."""
+        value = dataclasses.asdict(self)
+        del value["key_hashes"]  # nobody's business: a key that somebody chose might be guessed from it
+        return {**value, "slots": list(value["slots"]), "described": described(self.slots)}
+
+
+def described(slots: Sequence[Slot]) -> str:
+    """In one line: `blue digits:3 90%, green digits:4 10% and a copy of 10%`."""
+    if not slots:
+        return "no deployment"
+    copies = {slot.name: f" and a copy of {slot.mirror}%" if slot.mirror else "" for slot in slots}
+    return ", ".join(f"{slot.name} {slot.model} {slot.traffic}%{copies[slot.name]}" for slot in slots)

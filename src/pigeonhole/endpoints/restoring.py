@@ -11,10 +11,9 @@ from pigeonhole.core.errors import ConflictError, NotFoundError, PigeonholeError
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import changes
 from pigeonhole.endpoints.changing import WAIT_S, Turn, outcome, turn_of_known
-from pigeonhole.endpoints.plans import DONE, OF_DEPLOYMENTS, ROLLBACK, Change
+from pigeonhole.endpoints.plans import DONE, OF_DEPLOYMENTS, ROLLBACK, Change, described
 from pigeonhole.endpoints.status import EndpointStatus, not_found
 from pigeonhole.endpoints.tables import declare
-from pigeonhole.endpoints.traffic import described
 
 
 def rollback(

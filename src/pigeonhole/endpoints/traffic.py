@@ -82,14 +82,6 @@ def without(slots: Sequence[Slot], generation: int) -> tuple[Slot, ...]:
     return tuple(replace(slot, traffic=share) for slot, share in zip(rest, shares, strict=True))
 
 
-def described(slots: Sequence[Slot]) -> str:
-    """In one line: `blue digits:3 90%, green digits:4 10% and a copy of 10%`."""
-    if not slots:
-        return "no deployment"
-    copies = {slot.name: f" and a copy of {slot.mirror}%" if slot.mirror else "" for slot in slots}
-    return ", ".join(f"{slot.name} {slot.model} {slot.traffic}%{copies[slot.name]}" for slot in slots)
-
-
 def _read(what: str, shares: Shares | None, known: Sequence[str], problems: list[str]) -> dict[str, int] | None:
     """Percent by name; `None` where nothing was given, or something that is no number and adds up to nothing."""
     if shares is None:
