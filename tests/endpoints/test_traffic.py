@@ -32,6 +32,7 @@ def test_a_second_deployment_waits_for_traffic_and_the_way_back_is_known(workspa
 
     split = endpoints.update(workspace, "bands", traffic="blue=90,green=10", mirror={"green": 50})
     assert shares(split) == {"blue": ("bands:1", 90, 0), "green": ("bands:2", 10, 50)}
+    assert split.url == status.url
     assert "blue 90% (bands:1 answers), green 10% and a copy of 50% (bands:2 answers)" in split.reason
     assert models_of(split) == {"bands:1": 90, "bands:2": 10}
     # Deployments that stay are not said to have been away.

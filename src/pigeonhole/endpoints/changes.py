@@ -126,11 +126,14 @@ def _put_share(transaction: Transaction, name: str, generation: int, draft: Draf
     )
 
 
-def take_effect(database: Database, name: str, generation: int) -> None:
-    """Marks a change as done, and the deployments that it leaves out as ended."""
+def take_effect(database: Database, name: str, generation: int, port: int) -> None:
+    """Marks a change as done, on the port that any free one has become, and what it leaves out as ended."""
     with database.transaction() as transaction:
         now = utc_now()
         _settle(transaction, name, generation, (DONE, "", ""), now)
+        transaction.execute(
+            "UPDATE endpoint_changes SET port = ? WHERE endpoint = ? AND generation = ?", (port, name, generation)
+        )
         transaction.execute(
             "UPDATE endpoint_deployments SET ended_at = ?, live = 0, server = NULL WHERE endpoint = ?"
             " AND ended_at IS NULL AND generation <= ? AND generation NOT IN (SELECT deployment_generation FROM"

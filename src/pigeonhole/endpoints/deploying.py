@@ -133,9 +133,8 @@ def _port(mine: Turn, host: str, port: int | None) -> int:
     """The port as it is where none is named."""
     if port:
         return port
-    live = [row for row in records.deployments(mine.database, mine.name) if row["live"] and row["host"] == host]
-    if live:
-        return int(live[-1]["port"])
+    if mine.present and mine.present.host == host:
+        return mine.present.port
     if port == 0:
         return 0
     return mine.newest.port if mine.newest else PORT
@@ -156,14 +155,10 @@ def _is_there(mine: Turn, draft: Draft) -> bool:
     present = mine.present
     if present is None or mine.newest != present:
         return False
-    same = (draft.host, draft.key_hashes) == (present.host, present.key_hashes)
+    same = (draft.host, draft.port, draft.key_hashes) == (present.host, present.port, present.key_hashes)
     same = same and _bare(draft.slots) == _bare(present.slots)
-    return same and _answers_at(mine, draft.port) and show(mine.workspace, mine.name).state == HEALTHY
+    return same and show(mine.workspace, mine.name).state == HEALTHY
 
 
 def _bare(slots: Sequence[Slot]) -> list[Slot]:
     return [dataclasses.replace(slot, generation=NEW, brought=False) for slot in slots]
-
-
-def _answers_at(mine: Turn, port: int) -> bool:
-    return any(row["live"] and row["port"] == port for row in records.deployments(mine.database, mine.name))

@@ -235,7 +235,7 @@ class Supervisor:
             return
         rollout.is_settled = True
         if rollout.change.outcome != DONE:
-            self._line.take_effect(rollout.generation)
+            self._line.take_effect(rollout.generation, rollout.address[1])
 
     def _give_up(self, rollout: Rollout, child: Child, why: str, culprit: Slot | None = None) -> None:
         child.wait(DRAIN_S)

@@ -47,9 +47,9 @@ class Line:
         self._told[generation] = report
         self._write(generation, lambda: records.tell(self._database, self._name, generation, report))
 
-    def take_effect(self, generation: int) -> None:
-        """Marks a change as done, and the deployments that it leaves out as ended."""
-        self._write(("done", generation), lambda: changes.take_effect(self._database, self._name, generation))
+    def take_effect(self, generation: int, port: int) -> None:
+        """Marks a change as done on a port, and the deployments that it leaves out as ended."""
+        self._write(("done", generation), lambda: changes.take_effect(self._database, self._name, generation, port))
 
     def refuse(self, generation: int, reason: str, remedy: str) -> None:
         """Marks a change as refused."""
