@@ -8,10 +8,27 @@ from collections.abc import Sequence
 from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database, Row, Transaction
 from pigeonhole.endpoints import records
-from pigeonhole.endpoints.plans import DONE, GIVEN_UP, PENDING, REFUSED, Change, Draft, Slot
+from pigeonhole.endpoints.plans import (
+    DEPLOY,
+    DONE,
+    GIVEN_UP,
+    OF_DEPLOYMENTS,
+    PENDING,
+    REFUSED,
+    REMOVE,
+    ROLLBACK,
+    UPDATE,
+    Change,
+    Draft,
+    Slot,
+)
 from pigeonhole.endpoints.states import FAILED, UNSCHEDULABLE
 
 _ALL = 2**31 - 1
+_AS_IT_IS = (
+    *("generation", "kind", "host", "port", "restores"),
+    *("outcome", "reason", "remedy", "asked_at", "settled_at"),
+)
 
 
 def newest(database: Database | Transaction, name: str) -> Change | None:
@@ -68,8 +85,13 @@ def _slot(row: Row) -> Slot:
 
 
 def _change(row: Row, slots: Sequence[Slot]) -> Change:
-    facts = {key: value for key, value in row.items() if key not in ("endpoint", "key_hashes")}
-    return Change(**facts, key_hashes=tuple(json.loads(row["key_hashes"])), slots=tuple(slots))
+    facts = {key: row[key] for key in _AS_IT_IS}
+    return Change(
+        **facts,
+        key_hashes=tuple(json.loads(row["key_hashes"])),
+        workers=(row["workers_min"], row["workers_max"]),
+        slots=tuple(slots),
+    )
 
 
 def ask(database: Database, name: str, draft: Draft) -> int:
@@ -79,28 +101,55 @@ def ask(database: Database, name: str, draft: Draft) -> int:
         Its generation.
     """
     with database.transaction() as transaction:
-        rows = transaction.execute("SELECT MAX(generation) AS newest FROM endpoint_changes WHERE endpoint = ?", (name,))
-        generation = (rows[0]["newest"] or 0) + 1
-        now = utc_now()
-        records.put_endpoint(transaction, name, generation, draft.key_hashes, now)
-        transaction.execute(
-            "INSERT INTO endpoint_changes (endpoint, generation, kind, host, port, key_hashes, restores, outcome,"
-            " reason, remedy, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', ?)",
-            (
-                name,
-                generation,
-                draft.kind,
-                draft.host,
-                draft.port,
-                json.dumps(draft.key_hashes),
-                draft.restores,
-                PENDING,
-                now,
-            ),
+        return _ask(transaction, name, draft, "")
+
+
+def take_back(database: Database, name: str, generation: int, why: str) -> bool:
+    """Asks for what was there before a change that came to grief, unless that is known to be no better.
+
+    Returns:
+        False where nothing came before it, it was a way back itself, or something else was asked for meanwhile.
+    """
+    with database.transaction() as transaction:
+        done = [change for change in history(transaction, name) if change.outcome == DONE]
+        last = newest(transaction, name)
+        if last is None or last.generation != generation or last.kind not in (DEPLOY, UPDATE, REMOVE):
+            return False
+        before = [change for change in done if change.generation < generation and change.kind in OF_DEPLOYMENTS]
+        if not before:
+            return False
+        draft = Draft(
+            ROLLBACK, last.host, last.port, last.key_hashes, before[-1].slots, last.workers, before[-1].generation
         )
-        for slot in draft.slots:
-            _put_share(transaction, name, generation, draft, slot, now)
-        _forget_failures(transaction, name, generation, now)
+        _ask(transaction, name, draft, f"change {generation} was taken back: {why}")
+        return True
+
+
+def _ask(transaction: Transaction, name: str, draft: Draft, reason: str) -> int:
+    rows = transaction.execute("SELECT MAX(generation) AS newest FROM endpoint_changes WHERE endpoint = ?", (name,))
+    generation = (rows[0]["newest"] or 0) + 1
+    now = utc_now()
+    records.put_endpoint(transaction, name, generation, draft.key_hashes, now)
+    transaction.execute(
+        "INSERT INTO endpoint_changes (endpoint, generation, kind, host, port, key_hashes, workers_min, workers_max,"
+        " restores, outcome, reason, remedy, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+        (
+            name,
+            generation,
+            draft.kind,
+            draft.host,
+            draft.port,
+            json.dumps(draft.key_hashes),
+            *draft.workers,
+            draft.restores,
+            PENDING,
+            reason,
+            now,
+        ),
+    )
+    for slot in draft.slots:
+        _put_share(transaction, name, generation, draft, slot, now)
+    _forget_failures(transaction, name, generation, now)
     return generation
 
 
@@ -130,9 +179,9 @@ def take_effect(database: Database, name: str, generation: int, port: int) -> No
     """Marks a change as done, on the port that any free one has become, and what it leaves out as ended."""
     with database.transaction() as transaction:
         now = utc_now()
-        _settle(transaction, name, generation, (DONE, "", ""), now)
         transaction.execute(
-            "UPDATE endpoint_changes SET port = ? WHERE endpoint = ? AND generation = ?", (port, name, generation)
+            "UPDATE endpoint_changes SET outcome = ?, port = ?, settled_at = ? WHERE endpoint = ? AND generation = ?",
+            (DONE, port, now, name, generation),
         )
         transaction.execute(
             "UPDATE endpoint_deployments SET ended_at = ?, live = 0, server = NULL WHERE endpoint = ?"

@@ -64,7 +64,7 @@ class Turn:
                 f"pigeonhole endpoints show {self.name}",
             )
         place = self.present
-        return Draft(kind, place.host, place.port, place.key_hashes, slots)
+        return Draft(kind, place.host, place.port, place.key_hashes, slots, place.workers)
 
     def ask(self, draft: Draft) -> int:
         """Asks for a change, and sees that somebody brings it about.

@@ -126,7 +126,8 @@ def _draft(mine: Turn, slot: Slot, place: _Place, traffic: Shares | None) -> tup
     host = place.host or (present.host if present else HOST)
     hashes, new_key = settled_keys(present.key_hashes if present else (), host, place.keys)
     slots = divided(_with(mine.slots, slot), traffic, None)
-    return Draft(DEPLOY, host, _port(mine, host, place.port), hashes, slots), new_key
+    workers = present.workers if present else (1, 1)
+    return Draft(DEPLOY, host, _port(mine, host, place.port), hashes, slots, workers), new_key
 
 
 def _port(mine: Turn, host: str, port: int | None) -> int:

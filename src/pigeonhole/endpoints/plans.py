@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-DEPLOY, UPDATE, REMOVE, ROLLBACK, KEYS = "deploy", "update", "rm", "rollback", "keys"
+DEPLOY, UPDATE, REMOVE, ROLLBACK, KEYS, WORKERS = "deploy", "update", "rm", "rollback", "keys", "workers"
 # These change what answers; a rollback goes back behind one of them.
 OF_DEPLOYMENTS = (DEPLOY, UPDATE, REMOVE, ROLLBACK)
 PENDING, DONE, REFUSED, GIVEN_UP = "pending", "done", "refused", "given up"
@@ -45,13 +45,24 @@ class Slot:
 
 @dataclass(frozen=True)
 class Draft:
-    """A change to be asked for: the endpoint as it shall be."""
+    """A change to be asked for: the endpoint as it shall be.
+
+    Attributes:
+        kind: the command that asks for it.
+        host: the address to listen on.
+        port: the port; 0 means any free one.
+        key_hashes: SHA-256 of the keys, the primary one first; none means that nobody needs a key.
+        slots: the deployments.
+        workers: the least and the greatest number of server processes.
+        restores: the number of the change whose deployments a rollback brings back.
+    """
 
     kind: str
     host: str
     port: int
     key_hashes: tuple[str, ...]
     slots: tuple[Slot, ...]
+    workers: tuple[int, int] = (1, 1)
     restores: int | None = None
 
 
@@ -62,7 +73,7 @@ class Change(Draft):
     Attributes:
         generation: counts the endpoint's changes.
         outcome: pending, done, refused (its reason is told), or given up for a later one.
-        reason: why it was refused.
+        reason: why it was refused; of a rollback that nobody asked for, why it came about.
         remedy: what to do about that.
         asked_at: when.
         settled_at: when it was done, refused or given up.

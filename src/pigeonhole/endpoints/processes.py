@@ -101,6 +101,15 @@ def memory_bytes(pid: int) -> int:
         return 0
 
 
+def cpu_s(pid: int) -> float:
+    """The processor time that a process has used; 0 if it is gone."""
+    try:
+        times: Any = psutil.Process(pid).cpu_times()
+        return float(times.user + times.system)
+    except psutil.Error:
+        return 0.0
+
+
 def holder_of(port: int) -> str:
     """Who listens on a port: ` by process 123 (nginx)`, or nothing where the system does not tell."""
     with contextlib.suppress(psutil.Error, OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -28,17 +29,24 @@ def memory_gib() -> float:
     return (min(total, int(limit)) if limit.isdigit() else total) / GIB
 
 
-def shortage(slots: Sequence[Slot]) -> tuple[str, str] | None:
-    """Why deployments cannot run here together and what to do, or `None` if they can."""
+def shortage(slots: Sequence[Slot], workers: int = 1) -> tuple[str, str] | None:
+    """Why deployments cannot run here together and what to do, or `None` if they can.
+
+    Args:
+        slots: the deployments.
+        workers: in how many processes at most; each holds all of them.
+    """
+    slots = [replace(slot, cpu=slot.cpu * workers, memory_gib=slot.memory_gib * workers) for slot in slots]
+    times = f" for {workers} workers" if workers > 1 else ""
     missing = []
     lacks_cpu = sum(slot.cpu for slot in slots) > cores()
     if lacks_cpu:
         asked, by_whom = _asked([(slot.name, slot.cpu) for slot in slots])
-        missing.append(f"{asked:g} cores are asked for{by_whom} and this machine has {cores():g}")
+        missing.append(f"{asked:g} cores are asked for{by_whom}{times} and this machine has {cores():g}")
     lacks_memory = sum(slot.memory_gib for slot in slots) > memory_gib()
     if lacks_memory:
         asked, by_whom = _asked([(slot.name, slot.memory_gib) for slot in slots])
-        missing.append(f"{asked:g} GiB of memory are asked for{by_whom} and this machine has {memory_gib():.1f}")
+        missing.append(f"{asked:g} GiB of memory are asked for{by_whom}{times} and this machine has {memory_gib():.1f}")
     if not missing:
         return None
     old = [slot for slot in slots if not slot.brought]

@@ -1,28 +1,25 @@
-"""One change in its supervisor's hands: the deployments that it serves, where, and the server process that does."""
+"""One change in its supervisor's hands: the deployments that it serves, where, and the server processes that do."""
 
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from pigeonhole.endpoints.child import Child
 from pigeonhole.endpoints.plans import Change, Slot
+from pigeonhole.endpoints.processes import Identity
 from pigeonhole.endpoints.resources import GIB
+from pigeonhole.endpoints.states import HEALTHY, TRANSITIONING, UNHEALTHY
 from pigeonhole.endpoints.traffic import without
+from pigeonhole.endpoints.worker import START_LIMIT_S, Worker
 from pigeonhole.serving import ServedDeployment, ServingConfig
 
-START_LIMIT_S = 120.0
 DRAIN_S = 10.0
-# A server that ends this often within less than STEADY_S each time does not get well by starting it again.
-CRASH_LIMIT = 5
-STEADY_S = 60.0
-BACKOFF_S, BACKOFF_LIMIT_S = 0.1, 10.0
 
 
 class Rollout:
-    """A change as its supervisor handles it: what is served, by which process, and how often that ended.
+    """A change as its supervisor handles it: what is served, and by which processes.
 
     Args:
         change: what was asked for.
@@ -35,16 +32,8 @@ class Rollout:
         self.generation = change.generation
         self.slots = tuple(slots)
         self.listener = listener
-        self.child: Child | None = None
+        self.workers = [Worker(number) for number in range(change.workers[0])]
         self.is_settled = False
-        self.was_ready = False
-        self.ready_since = 0.0
-        self.crashes = 0
-        self.restarts = 0
-        self.start_again_at = 0.0
-        self.missed_looks = 0
-        self.trouble = ""
-        self.killed_because = ""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -56,9 +45,46 @@ class Rollout:
         """What it serves, for the log."""
         return " and ".join(f"{slot.model} ({slot.name} {slot.traffic}%)" for slot in self.slots)
 
-    def start(self, endpoint: str, database_url: str, folder: Path) -> Child:
-        """Starts the server process."""
-        config = ServingConfig(
+    @property
+    def children(self) -> list[Child]:
+        """Its server processes."""
+        return [worker.child for worker in self.workers if worker.child]
+
+    @property
+    def servers(self) -> tuple[Identity, ...]:
+        """Who they are."""
+        return tuple(child.identity for child in self.children if child.identity)
+
+    @property
+    def restarts(self) -> int:
+        """How often a process was started again."""
+        return sum(worker.restarts for worker in self.workers)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all its processes have said that they answer."""
+        return all(worker.is_ready for worker in self.workers)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it has answered for longer than the ends of a process are held against it."""
+        return any(worker.is_proven for worker in self.workers)
+
+    @property
+    def state(self) -> str:
+        """Unhealthy if a process that answered does not; a further one that is starting is no trouble."""
+        if self.troubles:
+            return UNHEALTHY
+        return HEALTHY if any(worker.is_well for worker in self.workers) else TRANSITIONING
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong with processes that answered before."""
+        return [worker.trouble for worker in self.workers if worker.was_ready and not worker.is_well]
+
+    def config(self, endpoint: str, database_url: str) -> ServingConfig:
+        """What its server processes are told."""
+        return ServingConfig(
             deployments=tuple(
                 ServedDeployment(
                     name=slot.name,
@@ -77,9 +103,19 @@ class Rollout:
             key_hashes=self.change.key_hashes,
             drain_s=DRAIN_S,
         )
-        self.child = Child(config, self.listener, folder, str(self.generation))
-        self.missed_looks = 0
-        return self.child
+
+    def start(self, worker: Worker, endpoint: str, database_url: str, folder: Path) -> Child:
+        """Starts a server process in a worker's place."""
+        config = self.config(endpoint, database_url)
+        child = Child(config, self.listener, folder, f"{self.generation}-{worker.number}")
+        worker.fill(child)
+        return child
+
+    def add_worker(self) -> Worker:
+        """A further place for a server process."""
+        worker = Worker(1 + max(worker.number for worker in self.workers))
+        self.workers.append(worker)
+        return worker
 
     def failing(self, child: Child) -> Slot | None:
         """The deployment that a process which never became ready was about to load; `None` where it is not known."""
@@ -89,34 +125,21 @@ class Rollout:
         """Serves the others alone from now on."""
         self.slots = without(self.slots, slot.generation)
 
-    def crashed(self, why: str) -> float:
-        """Notes an end of the process; the seconds to wait before it is started again."""
-        self.trouble, self.killed_because = why, ""
-        self.crashes += 1
-        self.ready_since = 0.0
-        backoff_s: float = min(BACKOFF_LIMIT_S, BACKOFF_S * 2 ** (self.crashes - 1))
-        self.start_again_at = time.perf_counter() + backoff_s
-        return backoff_s
-
-    def is_well(self) -> None:
-        """Notes that the server answers; after a minute of that, earlier ends are forgiven."""
-        now = time.perf_counter()
-        self.ready_since = self.ready_since or now
-        self.was_ready = True
-        self.missed_looks = 0
-        if now - self.ready_since > STEADY_S:
-            self.crashes = 0
-
-    def wellness(self, slot: Slot) -> str:
-        """What to say of a deployment that answers."""
+    def reason(self, slot: Slot) -> str:
+        """What to say of a deployment in the state that the rollout is in."""
+        if self.state == TRANSITIONING:
+            return f"the server of {slot.model} is starting"
+        if self.state == UNHEALTHY:
+            return "; ".join(self.troubles)
         if not self.restarts:
             return f"{slot.model} answers"
         times = "once" if self.restarts == 1 else f"{self.restarts} times"
-        return f"{slot.model} answers; started again {times}, lastly because {self.trouble}"
+        why = "; ".join(worker.trouble for worker in self.workers if worker.restarts)
+        return f"{slot.model} answers; started again {times}, lastly because {why}"
 
-    def excess(self, child: Child) -> str:
-        """Why the process has to be ended: too long in starting, or too much memory. Empty where it need not."""
-        if not child.is_ready and time.perf_counter() - child.started > START_LIMIT_S:
+    def excess(self, worker: Worker, child: Child) -> str:
+        """Why a process has to be ended: too long in starting, or too much memory. Empty where it need not."""
+        if worker.is_late(child):
             return f"the server process {child.pid} was not ready after {START_LIMIT_S:.0f} s"
         used, allowed_gib = child.memory_bytes(), sum(slot.memory_gib for slot in self.slots)
         if used <= allowed_gib * GIB:
@@ -125,10 +148,3 @@ class Rollout:
             f"the server process {child.pid} used {used / GIB:.2f} GiB of memory"
             f" where {allowed_gib:g} GiB were asked for (--memory)"
         )
-
-
-def failure(child: Child, why: str) -> str:
-    """Why a deployment failed, under Azure's name for that, with the end of its log."""
-    name = "PodOutOfMemory" if "GiB of memory" in why else "ResourceNotReady"
-    log = child.log_tail()
-    return f"{name}: {why}" + (f"; the end of its log:\n{log}" if log else "")

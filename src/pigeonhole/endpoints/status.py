@@ -11,7 +11,7 @@ from pigeonhole.core.errors import NotFoundError
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import changes, records
 from pigeonhole.endpoints.child import answers, reachable
-from pigeonhole.endpoints.plans import REFUSED, Change
+from pigeonhole.endpoints.plans import DONE, REFUSED, ROLLBACK, Change
 from pigeonhole.endpoints.processes import Identity, is_alive
 from pigeonhole.endpoints.states import FAILED, HEALTHY, TRANSITIONING, UNHEALTHY
 from pigeonhole.endpoints.tables import declare
@@ -189,6 +189,8 @@ def _news(
         else f"the deployment of {status.model} is {status.state}: {status.reason}"
         for status in waiting
     ]
+    if newest and newest.kind == ROLLBACK and newest.outcome == DONE and newest.reason:
+        news.append(newest.reason)
     if newest and newest.outcome == REFUSED and not waiting:
         news.append(f"the last change ({newest.kind}) was refused: {newest.reason}; {newest.remedy}".rstrip("; "))
     return news

@@ -33,7 +33,8 @@ MIGRATIONS = {
         " WHERE d.endpoint = endpoints.name AND d.created_at >= endpoints.created_at), 1)",
         # `generation` counts changes; a deployment bears the number of the change that made it.
         "CREATE TABLE endpoint_changes (endpoint TEXT NOT NULL, generation INTEGER NOT NULL, kind TEXT NOT NULL,"
-        " host TEXT NOT NULL, port INTEGER NOT NULL, key_hashes TEXT NOT NULL, restores INTEGER,"
+        " host TEXT NOT NULL, port INTEGER NOT NULL, key_hashes TEXT NOT NULL,"
+        " workers_min INTEGER NOT NULL DEFAULT 1, workers_max INTEGER NOT NULL DEFAULT 1, restores INTEGER,"
         " outcome TEXT NOT NULL, reason TEXT NOT NULL, remedy TEXT NOT NULL,"
         " asked_at TEXT NOT NULL, settled_at TEXT, PRIMARY KEY (endpoint, generation))",
         "CREATE TABLE endpoint_shares (endpoint TEXT NOT NULL, generation INTEGER NOT NULL,"

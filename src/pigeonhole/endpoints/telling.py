@@ -61,6 +61,14 @@ class Line:
         """Marks a change as given up for a later one."""
         self._write(("given up", generation), lambda: changes.give_up(self._database, self._name, generation))
 
+    def take_back(self, generation: int, why: str) -> bool:
+        """Asks for what was there before a change; False where there is nothing to go back to."""
+        try:
+            return changes.take_back(self._database, self._name, generation, why)
+        except Exception:
+            logger.exception("the way back could not be recorded")
+            return False
+
     def retry(self) -> None:
         """Tries again what could not be recorded."""
         for key, write in list(self._unwritten.items()):

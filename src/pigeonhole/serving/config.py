@@ -59,6 +59,8 @@ class ServingConfig:
         max_waiting_images: more images than this waiting for a model, and requests are refused with 429.
         drain_s: how long answers under way may take after SIGTERM.
         socket_fd: a listening socket that was inherited; then host and port only describe it.
+        probe_fd: a second listening socket that was inherited, by which a supervisor reaches this very process where
+            several share the first.
         status_fd: where to write a JSON line when ready, or when starting failed, and one before each of several
             deployments is loaded; closed when nothing more is accepted.
 
@@ -78,6 +80,7 @@ class ServingConfig:
     max_waiting_images: int = 16384
     drain_s: float = 10.0
     socket_fd: int | None = None
+    probe_fd: int | None = None
     status_fd: int | None = None
 
     def __post_init__(self) -> None:
@@ -155,6 +158,7 @@ _KINDS: Kinds = {
     "max_waiting_images": (int,),
     "drain_s": (int, float),
     "socket_fd": (int, type(None)),
+    "probe_fd": (int, type(None)),
     "status_fd": (int, type(None)),
 }
 

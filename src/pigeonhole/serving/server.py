@@ -27,7 +27,10 @@ from pigeonhole.serving.protocol import Connection
 
 logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
+# Another process takes over the same socket: this one ends once nobody holds a connection to it any more.
+HAND_OVER = signal.SIGUSR1
 GRACE_S = 0.2
+LOOK_S = 0.1
 
 
 def run(config: ServingConfig) -> int:
@@ -53,8 +56,9 @@ def run(config: ServingConfig) -> int:
     gc.collect()
     gc.freeze()
     previous = {number: signal.signal(number, _leave_to_the_server) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous[HAND_OVER] = signal.signal(HAND_OVER, server.hand_over)
     try:
-        server.run(sockets=[listener])
+        server.run(sockets=[listener, *([] if config.probe_fd is None else [socket.socket(fileno=config.probe_fd)])])
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -157,6 +161,24 @@ class _Server(uvicorn.Server):
         if self._loop:
             # uvicorn looks at its flag ten times a second; a successor on the same socket should not wait for that.
             self._loop.call_soon_threadsafe(self._stop_accepting)
+
+    def hand_over(self, _number: int, _frame: FrameType | None) -> None:
+        """Accepts nothing more, answers what still comes through the connections there are, and ends each with that.
+
+        A client may send its next request at any moment: closing an idle connection could lose it. So an idle one is
+        closed only after `drain_s`; SIGTERM shortens that.
+        """
+        self._app.pages.ready = False
+        if self._loop:
+            end = time.perf_counter() + self._serving.drain_s
+            self._loop.call_soon_threadsafe(self._stop_accepting)
+            self._loop.call_soon_threadsafe(self._loop.call_later, LOOK_S, self._end_when_idle, end)
+
+    def _end_when_idle(self, end: float) -> None:
+        if self._loop and self.server_state.connections and time.perf_counter() < end:
+            self._loop.call_later(LOOK_S, self._end_when_idle, end)
+        else:
+            self.should_exit = True
 
     def _stop_accepting(self) -> None:
         for server in self.servers:
