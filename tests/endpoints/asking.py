@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections import Counter
@@ -57,9 +58,11 @@ def free_port():
 class Load:
     """Requests without a pause from several clients; half of them keep their connection, half make one each time."""
 
-    def __init__(self, status, key=None, clients=4):
+    def __init__(self, status, key=None, clients=4, images=3):
         self._url = f"{status.url}/score"
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._body = json.dumps({"data": [ROWS[index % 3] for index in range(images)]}).encode()
+        self._headers["content-type"] = "application/json"
         self._done = threading.Event()
         self.answers = []
         self._threads = [threading.Thread(target=self._ask, args=(index % 2 == 0,)) for index in range(clients)]
@@ -69,7 +72,7 @@ class Load:
         with httpx.Client(timeout=60, limits=limits) as client:
             while not self._done.is_set():
                 try:
-                    answer = client.post(self._url, json={"data": ROWS}, headers=self._headers)
+                    answer = client.post(self._url, content=self._body, headers=self._headers)
                     self.answers.append((answer.status_code, answer.json().get("model")))
                 except httpx.HTTPError as error:
                     self.answers.append((repr(error), None))

@@ -155,25 +155,15 @@ def test_a_deployment_that_is_gone_at_a_restart_does_not_take_the_others_with_it
         endpoints.rollback(workspace, "bands")
 
 
-@pytest.mark.parametrize(
-    ("asked", "said", "remedy"),
-    [
-        (
-            {"cpu": cores(), "memory_gib": 0.5},
-            f"{cores() + 0.5:g} cores are asked for (blue 0.5, green {cores():g})",
-            f"--cpu {cores() - 0.5:g}",
-        ),
-        ({"cpu": 0.5, "memory_gib": memory_gib()}, "(blue 0.5, green ", "--memory "),
-    ],
-)
-def test_what_the_deployments_ask_for_is_added_up(workspace, tiny, other, asked, said, remedy):
+def test_what_the_deployments_ask_for_is_added_up(workspace, tiny, other):
     deploy(workspace, tiny, **HALF)
-    status = deploy(workspace, other, "bands:2", deployment="green", **asked)
+    status = deploy(workspace, other, "bands:2", deployment="green", cpu=cores(), memory_gib=memory_gib())
     assert (status.state, status.deployed) == ("Healthy", False)
     green = status.deployments[1]
     assert green.state == "Unschedulable"
-    assert said in green.reason
-    assert remedy in green.remedy
+    assert f"{cores() + 0.5:g} cores are asked for (blue 0.5, green {cores():g})" in green.reason
+    assert "GiB of memory are asked for (blue 0.5, green " in green.reason
+    assert f"with at most --cpu {cores() - 0.5:g} --memory " in green.remedy
 
 
 def test_killed_with_everything_both_come_back_with_the_next_change(workspace, tiny, other):
@@ -187,6 +177,30 @@ def test_killed_with_everything_both_come_back_with_the_next_change(workspace, t
     back = endpoints.update(workspace, "bands", traffic="blue=80,green=20")
     assert (back.state, back.url) == ("Healthy", status.url)
     assert models_of(back) == {"bands:1": 80, "bands:2": 20}
+
+
+def test_a_change_that_ends_the_server_again_and_again_is_taken_back(workspace, tiny, other):
+    deploy(workspace, tiny, **HALF)
+    status = deploy(workspace, other, "bands:2", deployment="green", traffic="blue=50,green=50", **HALF)
+    for _ in range(5):
+        (server,) = status.pids[1:]
+        os.kill(server, signal.SIGKILL)
+        # A connection made meanwhile waits for the next server, whichever that is.
+        assert score(status).status_code == 200
+        status = wait_for(
+            lambda server=server: (
+                len((now := endpoints.show(workspace, "bands")).pids) == 2 and server not in now.pids and now
+            ),
+            "the next server",
+        )
+    back = wait_for(lambda: (now := endpoints.show(workspace, "bands")).state == "Healthy" and now, "Healthy")
+    assert shares(back) == {"blue": ("bands:1", 100, 0)}
+    assert (
+        "change 2 was taken back: ResourceNotReady: 5 ends in a row, lastly because the server process" in back.reason
+    )
+    assert models_of(back, 20) == {"bands:1": 20}
+    last = endpoints.history(workspace, "bands")[-1]
+    assert (last.kind, last.outcome, last.restores) == ("rollback", "done", 1)
 
 
 def test_unfit_changes_are_refused_before_anything_is_changed(workspace, tiny, other):

@@ -33,13 +33,16 @@ def update(
         str | None,
         typer.Option(metavar="green=10", help="Percent of the requests that one deployment gets a copy of; 0 ends it."),
     ] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar="N|1:N", help="Server processes; 1:4 is one, and up to four if requests wait.")
+    ] = None,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
-    """Divide the traffic of an endpoint among its deployments; no request is lost."""
+    """Divide the traffic of an endpoint among its deployments, or change its workers; no request is lost."""
     from pigeonhole.workflows.endpoints import update as run
 
-    status = run(endpoint, traffic=traffic, mirror=mirror, workspace=workspace)
+    status = run(endpoint, traffic=traffic, mirror=mirror, workers=workers, workspace=workspace)
     finish(status.to_dict(), status.deployed, json)
     suggest(f"pigeonhole monitor {endpoint}; the way back: pigeonhole endpoints rollback {endpoint}")
 
@@ -132,6 +135,7 @@ def print_status(facts: dict[str, Any], json: bool) -> None:
     if json:
         print_json(facts)
         return
+    low, high = facts["workers"]
     print_facts(
         f"endpoint {facts['name']}  {facts['state']}",
         {
@@ -140,6 +144,7 @@ def print_status(facts: dict[str, Any], json: bool) -> None:
             "back to": facts.get("rolled_back_to"),
             "url": facts["url"],
             "deployments": "; ".join(_deployment(item, len(facts["deployments"])) for item in facts["deployments"]),
+            "workers": None if low == high == 1 else str(low) if low == high else f"{low} to {high}",
             "processes": ", ".join(map(str, facts["pids"])) or None,
             "key": facts.get("key"),
         },

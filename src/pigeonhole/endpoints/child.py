@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from pigeonhole.endpoints.logfile import tail
-from pigeonhole.endpoints.processes import Identity, cpu_s, memory_bytes
+from pigeonhole.endpoints.processes import Identity, demand_s, memory_bytes
 from pigeonhole.serving import ServingConfig
 from pigeonhole.serving.listening import listen
 
 HEALTH_TIMEOUT_S = 2.0
-# As `serving.server` names it, which is too much to load for a number.
-HAND_OVER = signal.SIGUSR1
+# As `serving.server` names them, which is too much to load for two numbers.
+HAND_OVER, SHED = signal.SIGUSR1, signal.SIGUSR2
 LOG_LINES = 15
 _PROBE_HOST = "127.0.0.1"
 
@@ -124,9 +124,14 @@ class Child:
         """The memory it holds."""
         return memory_bytes(self.pid)
 
-    def cpu_s(self) -> float:
-        """The processor time that it has used."""
-        return cpu_s(self.pid)
+    def demand_s(self) -> float:
+        """The processor time that it has used or waited for."""
+        return demand_s(self.pid)
+
+    def shed(self) -> None:
+        """Asks it to end half of its connections, each with an answer, so that their clients come to others too."""
+        if self.returncode is None and self.is_ready:
+            self._process.send_signal(SHED)
 
     def stop(self) -> None:
         """Asks it to answer what is under way and end."""

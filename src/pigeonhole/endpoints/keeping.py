@@ -141,10 +141,18 @@ class Keeper:
             child.kill()
         elif child.is_ready:
             if child.answers():
-                worker.answered()
+                self._on_answer(rollout, worker)
             elif child.returncode is None:
                 self._on_missed_look(worker, child)
         return None
+
+    def _on_answer(self, rollout: Rollout, worker: Worker) -> None:
+        if not worker.was_ready:
+            # One that was added. Clients that keep their connections would never come to it by themselves.
+            for other in rollout.workers:
+                if other.child and other is not worker:
+                    other.child.shed()
+        worker.answered()
 
     def _on_missed_look(self, worker: Worker, child: Child) -> None:
         worker.missed()
@@ -172,10 +180,14 @@ class Keeper:
 
     def _scale(self, rollout: Rollout) -> None:
         """One worker more where requests wait, one less where they do not."""
-        more, why = self._scaler.look(rollout)
+        low, high = rollout.change.workers
+        if low == high or not all(worker.is_well for worker in rollout.workers):
+            return
+        demand_s = {child.pid: child.demand_s() for child in rollout.children}
+        more, why = self._scaler.look(demand_s, (low, high), rollout.threads)
         if more > 0:
             worker = rollout.add_worker()
-            logger.info("worker %d of at most %d is added: %s", len(rollout.workers), rollout.change.workers[1], why)
+            logger.info("worker %d of at most %d is added: %s", len(rollout.workers), high, why)
             self._start(rollout, worker)
         elif more < 0:
             self._remove(rollout, rollout.workers[-1], why)

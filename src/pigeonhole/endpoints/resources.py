@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -36,34 +36,29 @@ def shortage(slots: Sequence[Slot], workers: int = 1) -> tuple[str, str] | None:
         slots: the deployments.
         workers: in how many processes at most; each holds all of them.
     """
-    slots = [replace(slot, cpu=slot.cpu * workers, memory_gib=slot.memory_gib * workers) for slot in slots]
-    times = f" for {workers} workers" if workers > 1 else ""
-    missing = []
-    lacks_cpu = sum(slot.cpu for slot in slots) > cores()
-    if lacks_cpu:
-        asked, by_whom = _asked([(slot.name, slot.cpu) for slot in slots])
-        missing.append(f"{asked:g} cores are asked for{by_whom}{times} and this machine has {cores():g}")
-    lacks_memory = sum(slot.memory_gib for slot in slots) > memory_gib()
-    if lacks_memory:
-        asked, by_whom = _asked([(slot.name, slot.memory_gib) for slot in slots])
-        missing.append(f"{asked:g} GiB of memory are asked for{by_whom}{times} and this machine has {memory_gib():.1f}")
+    times = f" by {workers} workers" if workers > 1 else ""
+    missing, fitting = [], []
+    for what, flag, has, asked in (
+        ("cores", "--cpu", cores(), [(slot, slot.cpu * workers) for slot in slots]),
+        ("GiB of memory", "--memory", memory_gib(), [(slot, slot.memory_gib * workers) for slot in slots]),
+    ):
+        total = sum(amount for _, amount in asked)
+        if total > has:
+            missing.append(f"{total:g} {what} are asked for{_by_whom(asked)}{times} and this machine has {has:.3g}")
+            left = has - sum(amount for slot, amount in asked if not slot.brought)
+            fitting.append((flag, left / workers))
     if not missing:
         return None
-    old = [slot for slot in slots if not slot.brought]
-    cpu_left, memory_left = cores() - sum(slot.cpu for slot in old), memory_gib() - sum(s.memory_gib for s in old)
-    if min(cpu_left, memory_left) <= 0:
-        return "; ".join(
-            missing
-        ), "take another deployment away first (pigeonhole endpoints rm), or use a larger machine"
-    remedies = [f"--cpu {cpu_left:g}"] if lacks_cpu else []
-    remedies += [f"--memory {memory_left / 2:.1f}"] if lacks_memory else []
-    return "; ".join(missing), f"deploy again with at most {' '.join(remedies)}, or on a larger machine"
+    if any(slot.brought for slot in slots) and all(left > 0 for _, left in fitting):
+        most = " ".join(f"{flag} {math.floor(left * 100) / 100:g}" for flag, left in fitting)
+        return "; ".join(missing), f"deploy again with at most {most}, or on a larger machine"
+    fewer = "ask for fewer workers, or take a deployment away first (pigeonhole endpoints rm)"
+    return "; ".join(missing), f"{fewer}, or use a larger machine"
 
 
-def _asked(parts: Sequence[tuple[str, float]]) -> tuple[float, str]:
-    """The sum, and who asks for how much of it where several do."""
-    shown = ", ".join(f"{name} {amount:g}" for name, amount in parts)
-    return sum(amount for _, amount in parts), f" ({shown})" if len(parts) > 1 else ""
+def _by_whom(asked: Sequence[tuple[Slot, float]]) -> str:
+    """Who asks for how much, where several do."""
+    return f" ({', '.join(f'{slot.name} {amount:g}' for slot, amount in asked)})" if len(asked) > 1 else ""
 
 
 def _read(path: Path) -> str:

@@ -46,6 +46,11 @@ class Rollout:
         return " and ".join(f"{slot.model} ({slot.name} {slot.traffic}%)" for slot in self.slots)
 
     @property
+    def threads(self) -> int:
+        """How many processors one of its processes can keep busy."""
+        return max(max(1, int(slot.cpu)) for slot in self.slots)
+
+    @property
     def children(self) -> list[Child]:
         """Its server processes."""
         return [worker.child for worker in self.workers if worker.child]

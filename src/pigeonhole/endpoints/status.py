@@ -71,6 +71,7 @@ class EndpointStatus:
         deployments: those that answer, and one that is coming or failed to come.
         pids: the processes that make it up, the supervisor first.
         needs_key: whether requests need `Authorization: Bearer KEY`.
+        workers: the least and the greatest number of server processes.
         key: the key, if `deploy` made one just now: it is shown this once.
         deployed: from whatever changes it: whether what was asked for answers now.
         unchanged: likewise: it was so already, and nothing was started.
@@ -84,6 +85,7 @@ class EndpointStatus:
     deployments: tuple[DeploymentStatus, ...]
     pids: tuple[int, ...]
     needs_key: bool
+    workers: tuple[int, int] = (1, 1)
     key: str | None = None
     deployed: bool = True
     unchanged: bool = False
@@ -139,8 +141,8 @@ def status_of(database: Database, row: Row) -> EndpointStatus:
     rows = records.deployments(database, name)
     statuses = tuple(_deployment(each, lost, name, supervisor) for each in rows)
     newest, present = changes.newest(database, name), changes.in_effect(database, name)
-    place_of_keys = present or newest
-    keyed = bool(place_of_keys and place_of_keys.key_hashes)
+    asked = present or newest
+    keyed = bool(asked and asked.key_hashes)
     if not statuses:
         again = f"pigeonhole deploy MODEL --endpoint {name}"
         return EndpointStatus(name, "", FAILED, "it has no deployment", again, (), (), needs_key=keyed)
@@ -159,6 +161,7 @@ def status_of(database: Database, row: Row) -> EndpointStatus:
         deployments=statuses,
         pids=tuple(process.pid for process in processes),
         needs_key=keyed,
+        workers=asked.workers if asked else (1, 1),
     )
 
 

@@ -1,17 +1,20 @@
-"""Changes of who answers what: shares of the traffic dealt out anew, and deployments taken away."""
+"""Changes of who answers what: shares dealt out anew, workers more or fewer, deployments taken away."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import ConflictError, NotFoundError, UsageError
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints.changing import WAIT_S, outcome, turn_of_known
-from pigeonhole.endpoints.plans import REMOVE, UPDATE, Slot
+from pigeonhole.endpoints.plans import REMOVE, UPDATE, WORKERS, Slot
 from pigeonhole.endpoints.status import EndpointStatus, show
 from pigeonhole.endpoints.traffic import Shares, divided
+
+Workers = str | int | tuple[int, int]
 
 
 def update(
@@ -20,9 +23,10 @@ def update(
     *,
     traffic: Shares | None = None,
     mirror: Shares | None = None,
+    workers: Workers | None = None,
     wait_s: float = WAIT_S,
 ) -> EndpointStatus:
-    """Divides an endpoint's traffic anew, without losing a request.
+    """Divides an endpoint's traffic anew, or gives it more or fewer workers, without losing a request.
 
     Args:
         workspace: where the endpoint is recorded.
@@ -30,28 +34,49 @@ def update(
         traffic: percent of the requests by deployment, 0 or 100 in all, or `blue=90,green=10`; a deployment not named
             gets none. `None` leaves the traffic as it is.
         mirror: percent of the requests of which one deployment gets a copy, unanswered: at most 50. `None` leaves it.
+        workers: the number of server processes, each of which holds all deployments: `2`, or `1:4` for one, and up to
+            four where requests wait. `None` leaves it.
         wait_s: how long to wait for it to take effect.
 
     Returns:
         The endpoint. `deployed` says whether it is so now; if not, `reason` says why.
 
     Raises:
-        UsageError: nothing to change, or shares that are unfit; all problems are named.
+        UsageError: nothing to change, or shares or workers that are unfit; all problems are named.
         NotFoundError: there is no such endpoint.
         ConflictError: nothing answers there yet, or another change takes too long.
     """
-    if traffic is None and mirror is None:
+    if traffic is None and mirror is None and workers is None:
         raise UsageError(
             f"nothing to change on the endpoint {name}",
-            "traffic, mirror, or both",
+            "traffic, mirror or workers",
             f"for example: pigeonhole endpoints update {name} --traffic blue=90,green=10",
         )
     with turn_of_known(workspace, name) as mine:
-        draft = mine.draft(UPDATE, divided(mine.slots, traffic, mirror))
-        if draft.slots == mine.slots and mine.newest == mine.present:
+        divides = traffic is not None or mirror is not None
+        draft = mine.draft(UPDATE if divides else WORKERS, divided(mine.slots, traffic, mirror))
+        draft = dataclasses.replace(draft, workers=draft.workers if workers is None else worker_limits(workers))
+        same = (draft.slots, draft.workers) == (mine.slots, mine.present.workers if mine.present else None)
+        if same and mine.newest == mine.present:
             return dataclasses.replace(show(workspace, name), unchanged=True)
         generation = mine.ask(draft)
     return outcome(workspace, name, generation, wait_s)
+
+
+def worker_limits(workers: Workers) -> tuple[int, int]:
+    """The least and the greatest number of workers: `2` is two, `1:4` is one to four.
+
+    Raises:
+        UsageError: neither.
+    """
+    text = ":".join(map(str, workers)) if isinstance(workers, tuple) else str(workers)
+    match = re.fullmatch(r"([0-9]{1,3})(?::([0-9]{1,3}))?", text)
+    low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= low <= high:
+        raise UsageError(
+            f"the workers {text[:20]!r}", "a number such as 2, or a range such as 1:4", "correct --workers"
+        )
+    return low, high
 
 
 def remove_deployment(workspace: Workspace, name: str, deployment: str, *, wait_s: float = WAIT_S) -> EndpointStatus:

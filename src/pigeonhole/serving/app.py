@@ -42,6 +42,7 @@ class App:
         self.pages = Pages(config, deployments, self.scorer)
         logs = [deployment.log for deployment in deployments if deployment.log]
         self._key_hashes = config.key_hashes
+        self._to_shed = 0
         self._source = source
         self._numbers = itertools.count(1)
         self._routes: dict[str, dict[str, Handler]] = {
@@ -66,9 +67,16 @@ class App:
             return
         except Exception as error:  # noqa: BLE001 - the process edge: the request fails, the server does not
             reply = failed(error, request.id)
-        await send_reply(send, reply, request, last=not self.pages.ready)
+        last = not self.pages.ready
+        if self._to_shed:
+            self._to_shed, last = self._to_shed - 1, True
+        await send_reply(send, reply, request, last=last)
         if reply.afterwards:
             reply.afterwards()
+
+    def shed(self, n: int) -> None:
+        """Lets the next `n` answers end their connections."""
+        self._to_shed = n
 
     def close(self) -> None:
         """Ends the threads."""

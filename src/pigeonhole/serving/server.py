@@ -29,6 +29,8 @@ logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
 # Another process takes over the same socket: this one ends once nobody holds a connection to it any more.
 HAND_OVER = signal.SIGUSR1
+# Another process has come to share the work: half of the connections to this one end, each with an answer.
+SHED = signal.SIGUSR2
 GRACE_S = 0.2
 LOOK_S = 0.1
 
@@ -57,6 +59,7 @@ def run(config: ServingConfig) -> int:
     gc.freeze()
     previous = {number: signal.signal(number, _leave_to_the_server) for number in (signal.SIGTERM, signal.SIGINT)}
     previous[HAND_OVER] = signal.signal(HAND_OVER, server.hand_over)
+    previous[SHED] = signal.signal(SHED, server.shed)
     try:
         server.run(sockets=[listener, *([] if config.probe_fd is None else [socket.socket(fileno=config.probe_fd)])])
     finally:
@@ -173,6 +176,11 @@ class _Server(uvicorn.Server):
             end = time.perf_counter() + self._serving.drain_s
             self._loop.call_soon_threadsafe(self._stop_accepting)
             self._loop.call_soon_threadsafe(self._loop.call_later, LOOK_S, self._end_when_idle, end)
+
+    def shed(self, _number: int, _frame: FrameType | None) -> None:
+        """Ends half of the connections, each with its next answer: clients that make a new one come to others too."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(lambda: self._app.shed(len(self.server_state.connections) // 2))
 
     def _end_when_idle(self, end: float) -> None:
         if self._loop and self.server_state.connections and time.perf_counter() < end:

@@ -55,23 +55,26 @@ def update(
     *,
     traffic: Shares | None = None,
     mirror: Shares | None = None,
+    workers: int | str | None = None,
     workspace: WorkspaceLike = None,
 ) -> room.EndpointStatus:
-    """Divides an endpoint's traffic anew, without losing a request.
+    """Divides an endpoint's traffic anew, or gives it more or fewer workers, without losing a request.
 
     Args:
         name: the endpoint.
         traffic: percent of the requests by deployment, 0 or 100 in all, or `blue=90,green=10`; a deployment not named
             gets none. `None` leaves the traffic as it is.
         mirror: percent of the requests of which one deployment gets a copy, unanswered: at most 50. `None` leaves it.
+        workers: the number of server processes: `2`, or `1:4` for one, and up to four where requests wait. `None`
+            leaves it.
         workspace: where the endpoint is recorded.
 
     Raises:
-        UsageError: nothing to change, or shares that are unfit; all problems are named.
+        UsageError: nothing to change, or shares or workers that are unfit; all problems are named.
         NotFoundError: there is no such endpoint.
         ConflictError: nothing answers there yet, or another change takes too long.
     """
-    return room.update(Workspace.find(workspace), name, traffic=traffic, mirror=mirror)
+    return room.update(Workspace.find(workspace), name, traffic=traffic, mirror=mirror, workers=workers)
 
 
 def remove_deployment(name: str, deployment: str, *, workspace: WorkspaceLike = None) -> room.EndpointStatus:
