@@ -12,10 +12,10 @@ from pigeonhole.core.database import Database
 from pigeonhole.core.errors import UsageError
 from pigeonhole.predictions import read_window
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
-from pigeonhole.serving.decode import Decoded
 from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.http import RequestError
 from pigeonhole.serving.mirroring import Mirror
+from pigeonhole.serving.protocols.decoded import Decoded
 from pigeonhole.serving.routing import Deck, Router
 from tests.bundle.tiny_onnx import band_images, expected_probs, tiny_model, write_tiny
 from tests.serving.server_process import serving
@@ -54,7 +54,13 @@ def server(tiny, green, colour, tmp_path_factory):
 
 
 def deployed(bundle, name="blue", traffic=100, mirror=0):
-    return Deployed(ServedDeployment(name, "bands:1", bundle.folder, traffic, mirror), bundle, None, 0.0, 100)
+    return Deployed(
+        ServedDeployment(name, "bands:1", bundle.folder, traffic, mirror),
+        bundle,
+        None,
+        0.0,
+        ServingConfig.of_bundle(bundle.folder),
+    )
 
 
 def test_every_hundred_draws_hold_each_share_exactly_and_in_another_order():

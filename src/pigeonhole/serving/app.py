@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from pigeonhole.serving.auth import is_allowed
 from pigeonhole.serving.config import ServingConfig
@@ -14,7 +14,6 @@ from pigeonhole.serving.http import (
     CLIENT_ID_LIMIT,
     Headers,
     Receive,
-    Reply,
     Request,
     RequestError,
     Scope,
@@ -22,9 +21,9 @@ from pigeonhole.serving.http import (
     send_reply,
 )
 from pigeonhole.serving.pages import Pages
+from pigeonhole.serving.routes import OPEN, Handler, Routes
 from pigeonhole.serving.scoring import Scorer
 
-Handler = Callable[[Request], Awaitable[Reply]]
 _CLIENT_IDS = (b"x-request-id", b"x-ms-client-request-id")
 
 
@@ -45,16 +44,7 @@ class App:
         self._to_shed = 0
         self._source = source
         self._numbers = itertools.count(1)
-        self._routes: dict[str, dict[str, Handler]] = {
-            "/": {"GET": self.pages.home},
-            "/score": {"POST": self.scorer.score, "OPTIONS": self.pages.options},
-            "/feedback": {"POST": FeedbackTaker(config, logs, source).take},
-            "/metrics": {"GET": self.pages.metrics},
-            "/swagger.json": {"GET": self.pages.swagger},
-            "/v2/health/live": {"GET": self.pages.live},
-            "/v2/health/ready": {"GET": self.pages.is_ready},
-        }
-        self._open = {"/", "/v2/health/live", "/v2/health/ready"}
+        self._routes = Routes(self.scorer, self.pages, FeedbackTaker(config, logs, source))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -84,19 +74,10 @@ class App:
 
     def _handler(self, request: Request) -> Handler:
         path, method = request.scope["path"], request.scope["method"]
-        if self._key_hashes and path not in self._open:
+        if self._key_hashes and path not in OPEN:
             self._check_key(request.headers)
         _check_ids(request.headers)
-        methods = self._routes.get(path)
-        if methods is None:
-            raise RequestError(404, "no_such_path", f"the path {path}", ", ".join(self._routes), "correct the path")
-        handler = methods.get("GET" if method == "HEAD" else method)
-        if handler is None:
-            allowed = ", ".join(methods)
-            raise RequestError(
-                405, "method_not_allowed", f"{method} {path}", allowed, "use that method", {"allow": allowed}
-            )
-        return handler
+        return self._routes.find(path, method)
 
     def _check_key(self, headers: Headers) -> None:
         if b"authorization" not in headers:

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 
 from pigeonhole.predictions import Entry
 from pigeonhole.serving.batch import Batcher
-from pigeonhole.serving.decode import Decoded
 from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.failures import failed
+from pigeonhole.serving.protocols.decoded import Decoded
 
 logger = logging.getLogger("pigeonhole.serving")
 MAX_COPIES = 1000
@@ -32,7 +32,7 @@ class Mirror:
     def __init__(self, target: Deployed) -> None:
         self._target = target
         # A queue of its own, and runs beside the loop: answers go out meanwhile.
-        self._batcher = Batcher(target.run, target.shape, MAX_IMAGES, always_beside=True)
+        self._batcher = Batcher(target.run, target.facts.shape, MAX_IMAGES, always_beside=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._bytes = 0
 

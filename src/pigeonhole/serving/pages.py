@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from pigeonhole import __version__
 from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.http import JSON, Reply, Request, RequestError
@@ -37,7 +38,16 @@ class Pages:
 
     async def options(self, _request: Request) -> Reply:
         """What may be done at /score."""
-        return Reply(200, b"", JSON, {"allow": "POST, OPTIONS"})
+        return Reply(200, b"", JSON, ((b"allow", b"GET, POST, OPTIONS"),))
+
+    async def ping(self, request: Request) -> Reply:
+        """MLflow's question whether requests are answered."""
+        await self.is_ready(request)
+        return Reply(200, b"\n", b"text/plain; charset=utf-8")
+
+    async def version(self, _request: Request) -> Reply:
+        """The version of what answers."""
+        return Reply(200, __version__.encode(), b"text/plain; charset=utf-8")
 
     async def live(self, _request: Request) -> Reply:
         """The process runs."""
@@ -64,7 +74,8 @@ class Pages:
         most = max(self._deployments, key=lambda deployment: deployment.traffic)
         told = self._scorer.router.choose(request.headers) if HEADER in request.headers else most
         return Reply(
-            200, orjson.dumps(description(version, told.model, told.shape, told.class_names, keyed=self._keyed))
+            200,
+            orjson.dumps(description(version, told.model, told.facts.shape, told.facts.class_names, keyed=self._keyed)),
         )
 
     async def metrics(self, _request: Request) -> Reply:

@@ -54,6 +54,7 @@ class Router:
             for deployment in deployments
             if deployment.mirror
         ]
+        self._random = random.Random(seed)  # noqa: S311 - shares the load, guards nothing
         # Told apart here, so that an endpoint with one deployment pays nothing for the choice.
         self._only = next((deployment for deployment, share in shares if share == 100), None)
 
@@ -76,6 +77,47 @@ class Router:
             )
         return chosen
 
+    def of_model(self, name: str, version: str | None, headers: Headers) -> Deployed:
+        """The deployment that answers for a model: the one that the header names, else one by the shares of traffic.
+
+        Args:
+            name: `digits`, or with its version `digits:3`.
+            version: `3`; `None` leaves it open.
+            headers: of the request.
+
+        Raises:
+            RequestError: none of the deployments has that model, or the header names another one (404).
+        """
+        fit = self.with_model(name, version)
+        if len(fit) == len(self._by_name):
+            return self.choose(headers)
+        if HEADER in headers:
+            if (named := self._named(headers[HEADER])) not in fit:
+                raise _no_such_model(f"the model {name} in the deployment {named.name}", f"its model {named.model}")
+            return named
+        with_traffic = [deployment for deployment in fit if deployment.traffic]
+        if len(with_traffic) < 2:
+            # Whoever names a version asks for it, whatever its traffic.
+            return (with_traffic or fit)[0]
+        return self._random.choices(with_traffic, [deployment.traffic for deployment in with_traffic])[0]
+
+    def with_model(self, name: str, version: str | None) -> list[Deployed]:
+        """The deployments that have a model.
+
+        Raises:
+            RequestError: there is none (404).
+        """
+        fit = [
+            deployment
+            for deployment in self._by_name.values()
+            if name in (deployment.model, deployment.model_name) and version in (None, deployment.model_version)
+        ]
+        if not fit:
+            told = name if version is None else f"version {version} of {name}"
+            known = sorted({deployment.model for deployment in self._by_name.values()})
+            raise _no_such_model(f"the model {told}", " or ".join(known))
+        return fit
+
     def copies(self, answering: Deployed) -> list[Deployed]:
         """The deployments that get a copy of this request."""
         if not self._mirrors:
@@ -97,3 +139,9 @@ class Router:
 
     def _names(self) -> str:
         return " or ".join(name.decode() for name in self._by_name)
+
+
+def _no_such_model(received: str, accepted: str) -> RequestError:
+    return RequestError(
+        404, "no_such_model", received, accepted, "correct the path; GET /v2 and /metrics name what is here"
+    )

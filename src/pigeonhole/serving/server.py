@@ -21,9 +21,9 @@ from pigeonhole.bundle import Bundle, load
 from pigeonhole.predictions import PredictionLog
 from pigeonhole.serving.app import App
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
+from pigeonhole.serving.connection import Connection
 from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.listening import BACKLOG, listen
-from pigeonhole.serving.protocol import Connection
 
 logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
@@ -100,7 +100,7 @@ def _prepare(config: ServingConfig, told: ServedDeployment) -> Deployed:
         announce(config.status_fd, {"loading": told.name})
     bundle = load(told.bundle_folder, threads=told.threads)
     seconds_per_image = warm_up(bundle)
-    return Deployed(told, bundle, _open_log(config, told, bundle), seconds_per_image, config.max_waiting_images)
+    return Deployed(told, bundle, _open_log(config, told, bundle), seconds_per_image, config)
 
 
 def _open_log(config: ServingConfig, told: ServedDeployment, bundle: Bundle) -> PredictionLog | None:
