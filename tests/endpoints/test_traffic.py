@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
 
 import pytest
 
 from pigeonhole import endpoints
 from pigeonhole.core.errors import ConflictError, NotFoundError, UsageError
+from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints.resources import cores, memory_gib
 from tests.endpoints.asking import deploy, models_of, score, shares, states, under_load
 from tests.endpoints.waiting import wait_for
@@ -201,6 +203,43 @@ def test_a_change_that_ends_the_server_again_and_again_is_taken_back(workspace, 
     assert models_of(back, 20) == {"bands:1": 20}
     last = endpoints.history(workspace, "bands")[-1]
     assert (last.kind, last.outcome, last.restores) == ("rollback", "done", 1)
+
+
+def test_two_changes_at_once_are_made_one_after_the_other(workspace, tiny, other):
+    two(workspace, tiny, other)
+    outcomes = []
+
+    def ask(change):
+        outcomes.append(change(Workspace(workspace.root)).deployed)
+
+    changes = [
+        lambda space: endpoints.update(space, "bands", traffic="blue=90,green=10"),
+        lambda space: deploy(space, tiny, "bands:3", deployment="red", cpu=0.25, memory_gib=0.25),
+    ]
+    threads = [threading.Thread(target=ask, args=(change,)) for change in changes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == [True, True]
+    assert shares(endpoints.show(workspace, "bands")) == {
+        "blue": ("bands:1", 90, 0),
+        "green": ("bands:2", 10, 0),
+        "red": ("bands:3", 0, 0),
+    }
+
+
+def test_a_broken_deployment_after_a_power_cut_leaves_the_others_answering(workspace, tiny, broken):
+    status = deploy(workspace, tiny, **HALF)
+    for pid in status.pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: endpoints.show(workspace, "bands").pids == (), "their end")
+    failed = deploy(workspace, broken, "bands:2", deployment="green", **HALF)
+    assert not failed.deployed
+    back = wait_for(lambda: (now := endpoints.show(workspace, "bands")).state == "Healthy" and now, "blue again")
+    assert shares(back)["blue"] == ("bands:1", 100, 0)
+    assert "the deployment of bands:2 is Failed" in back.reason
+    assert [change.outcome for change in endpoints.history(workspace, "bands")] == ["done", "refused"]
 
 
 def test_unfit_changes_are_refused_before_anything_is_changed(workspace, tiny, other):

@@ -12,14 +12,8 @@ if TYPE_CHECKING:
     from pigeonhole.endpoints.logfile import logs
     from pigeonhole.endpoints.plans import Change
     from pigeonhole.endpoints.restoring import history, rollback
-    from pigeonhole.endpoints.status import (
-        DeploymentStatus,
-        EndpointStatus,
-        events,
-        last_deployment,
-        list_endpoints,
-        show,
-    )
+    from pigeonhole.endpoints.showing import events, last_deployment, list_endpoints, show
+    from pigeonhole.endpoints.status import DeploymentStatus, EndpointStatus
     from pigeonhole.endpoints.stopping import Stopped, stop
     from pigeonhole.endpoints.updating import remove_deployment, update
 
@@ -51,15 +45,15 @@ _HOME = {
     "EndpointStatus": "status",
     "Stopped": "stopping",
     "deploy": "deploying",
-    "events": "status",
+    "events": "showing",
     "history": "restoring",
-    "last_deployment": "status",
-    "list_endpoints": "status",
+    "last_deployment": "showing",
+    "list_endpoints": "showing",
     "logs": "logfile",
     "regenerate": "keys",
     "remove_deployment": "updating",
     "rollback": "restoring",
-    "show": "status",
+    "show": "showing",
     "show_keys": "keys",
     "stop": "stopping",
     "update": "updating",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database, Row, Transaction
@@ -33,40 +34,55 @@ _AS_IT_IS = (
 
 def newest(database: Database | Transaction, name: str) -> Change | None:
     """The newest change of an endpoint that there is."""
-    found = history(database, name, limit=1)
-    return found[-1] if found else None
+    return _one(_find(database, name, limit=1))
 
 
 def in_effect(database: Database | Transaction, name: str) -> Change | None:
     """The newest change that was done: what answers, or answered before everything was killed."""
-    return next((change for change in reversed(history(database, name)) if change.outcome == DONE), None)
+    return _one(_find(database, name, " AND c.outcome = ?", (DONE,), limit=1))
 
 
-def history(database: Database | Transaction, name: str, limit: int | None = None) -> list[Change]:
-    """The changes of an endpoint since it was made, the oldest first; the newest `limit` of them."""
+def find(database: Database, name: str, generation: int) -> Change | None:
+    """A change by its number; `None` where the endpoint has none of it."""
+    return _one(_find(database, name, " AND c.generation = ?", (generation,)))
+
+
+def history(database: Database | Transaction, name: str) -> list[Change]:
+    """The changes of an endpoint since it was made, the oldest first."""
+    return _find(database, name)
+
+
+def _one(found: Sequence[Change]) -> Change | None:
+    return found[-1] if found else None
+
+
+def _find(
+    database: Database | Transaction, name: str, which: str = "", values: Sequence[Any] = (), limit: int = _ALL
+) -> list[Change]:
+    """The newest `limit` of the changes that fit, the oldest of them first."""
     rows = database.execute(
-        "SELECT c.* FROM endpoint_changes c JOIN endpoints e ON e.name = c.endpoint WHERE c.endpoint = ?"
-        " AND c.generation >= e.first_generation ORDER BY c.generation DESC LIMIT ?",
-        (name, _ALL if limit is None else limit),
+        "SELECT c.* FROM endpoint_changes c JOIN endpoints e ON e.name = c.endpoint WHERE c.endpoint = ?"  # noqa: S608
+        f" AND c.generation >= e.first_generation{which} ORDER BY c.generation DESC LIMIT ?",
+        (name, *values, limit),
     )
     rows.reverse()
-    return _with_slots(database, name, rows)
+    slots = _slots(database, name, rows[0]["generation"], rows[-1]["generation"]) if rows else {}
+    return [_change(row, slots.get(row["generation"], [])) for row in rows]
 
 
-def _with_slots(database: Database | Transaction, name: str, rows: Sequence[Row]) -> list[Change]:
-    if not rows:
-        return []
+def _slots(database: Database | Transaction, name: str, first: int, last: int) -> dict[int, list[Slot]]:
+    """Generation → the deployments that the change wanted, in the order in which they were made."""
     found = database.execute(
         "SELECT s.generation AS change, s.traffic AS asked_traffic, s.mirror AS asked_mirror, s.brought, d.* FROM"
         " endpoint_shares s JOIN endpoint_deployments d ON d.endpoint = s.endpoint"
-        " AND d.generation = s.deployment_generation WHERE s.endpoint = ? AND s.generation >= ?"
+        " AND d.generation = s.deployment_generation WHERE s.endpoint = ? AND s.generation BETWEEN ? AND ?"
         " ORDER BY s.generation, d.generation",
-        (name, rows[0]["generation"]),
+        (name, first, last),
     )
     slots: dict[int, list[Slot]] = {}
     for row in found:
         slots.setdefault(row["change"], []).append(_slot(row))
-    return [_change(row, slots.get(row["generation"], [])) for row in rows]
+    return slots
 
 
 def _slot(row: Row) -> Slot:

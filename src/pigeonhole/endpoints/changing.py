@@ -20,8 +20,9 @@ from pigeonhole.endpoints import changes, records
 from pigeonhole.endpoints.logfile import folder_of, rotate, tail
 from pigeonhole.endpoints.plans import DONE, GIVEN_UP, PENDING, Change, Draft, Slot
 from pigeonhole.endpoints.processes import Identity, end, is_alive, send
+from pigeonhole.endpoints.showing import not_found, show
 from pigeonhole.endpoints.states import HEALTHY, TRANSITIONING
-from pigeonhole.endpoints.status import EndpointStatus, not_found, show
+from pigeonhole.endpoints.status import EndpointStatus
 from pigeonhole.endpoints.tables import SUPERVISOR_FORMAT, declare
 
 WAIT_S = 30.0
@@ -155,7 +156,7 @@ def outcome(workspace: Workspace, name: str, generation: int, wait_s: float) -> 
     database = workspace.database
     end_s = time.perf_counter() + wait_s
     while True:
-        change = next((each for each in changes.history(database, name) if each.generation == generation), None)
+        change = changes.find(database, name, generation)
         if change is None or change.outcome == GIVEN_UP:
             raise NotFoundError(
                 f"the change {generation} of the endpoint {name}, which somebody else stopped or replaced",

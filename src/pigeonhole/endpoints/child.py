@@ -47,7 +47,7 @@ class Child:
         self.has_closed = False
         self.stopped: float | None = None
         self._heard = b""
-        path = folder / f"server-{label}.json"
+        self._path = path = folder / f"server-{label}.json"
         # A door of its own: the endpoint's socket is shared, so a look through it might meet another process.
         probe = listen(_PROBE_HOST, 0)
         self._probe_port = int(probe.getsockname()[1])
@@ -159,8 +159,9 @@ class Child:
             self._process.wait()
 
     def close(self) -> None:
-        """Lets go of its pipe."""
+        """Lets go of its pipe and its config."""
         os.close(self.status_fd)
+        self._path.unlink(missing_ok=True)
 
 
 def answers(host: str, port: int) -> bool:

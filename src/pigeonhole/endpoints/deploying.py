@@ -14,8 +14,9 @@ from pigeonhole.endpoints import records
 from pigeonhole.endpoints.changing import WAIT_S, Turn, outcome, turn
 from pigeonhole.endpoints.keys import key_problems, settled_keys
 from pigeonhole.endpoints.plans import DEPLOY, NEW, Draft, Slot
+from pigeonhole.endpoints.showing import show
 from pigeonhole.endpoints.states import HEALTHY
-from pigeonhole.endpoints.status import EndpointStatus, show
+from pigeonhole.endpoints.status import EndpointStatus
 from pigeonhole.endpoints.tables import declare
 from pigeonhole.endpoints.traffic import Shares, divided, name_problem
 

@@ -13,7 +13,7 @@ from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import changes
 from pigeonhole.endpoints.changing import WAIT_S, outcome, turn_of_known
 from pigeonhole.endpoints.plans import KEYS
-from pigeonhole.endpoints.status import not_found
+from pigeonhole.endpoints.showing import not_found
 from pigeonhole.endpoints.tables import declare
 from pigeonhole.serving import hash_key
 from pigeonhole.serving.auth import is_loopback

@@ -12,7 +12,8 @@ from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import changes
 from pigeonhole.endpoints.changing import WAIT_S, Turn, outcome, turn_of_known
 from pigeonhole.endpoints.plans import DONE, OF_DEPLOYMENTS, ROLLBACK, Change, described
-from pigeonhole.endpoints.status import EndpointStatus, not_found
+from pigeonhole.endpoints.showing import not_found
+from pigeonhole.endpoints.status import EndpointStatus
 from pigeonhole.endpoints.tables import declare
 
 

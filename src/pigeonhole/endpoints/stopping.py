@@ -9,7 +9,7 @@ from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import records
 from pigeonhole.endpoints.logfile import folder_of
 from pigeonhole.endpoints.processes import Identity, end
-from pigeonhole.endpoints.status import show
+from pigeonhole.endpoints.showing import show
 
 # The supervisor lets its servers answer what is under way first.
 _SUPERVISOR_S = 15.0

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-import selectors
-import signal
 import socket
 import time
 from pathlib import Path
-from types import FrameType
 
 from pigeonhole.core.errors import UsageError
 from pigeonhole.endpoints.child import Child
@@ -26,6 +23,7 @@ from pigeonhole.endpoints.resources import shortage
 from pigeonhole.endpoints.rollout import DRAIN_S, Rollout
 from pigeonhole.endpoints.states import FAILED, HEALTHY, TRANSITIONING, UNHEALTHY, UNSCHEDULABLE
 from pigeonhole.endpoints.telling import Line
+from pigeonhole.endpoints.waking import Waking
 from pigeonhole.serving.listening import listen
 
 logger = logging.getLogger("pigeonhole.endpoints")
@@ -50,18 +48,17 @@ class Supervisor:
         self._live: Rollout | None = None
         self._coming: Rollout | None = None
         self._handled = 0
-        self._stop = False
-        self._wake_fd, self._wake_write_fd = os.pipe()
+        self._waking = Waking()
 
     def run(self) -> None:
         """Works until told to stop, or until nothing is left that could run."""
-        self._take_signals()
+        self._waking.take_signals()
         try:
-            while not self._stop and self._folder.is_dir():
+            while not self._waking.is_told_to_stop and self._folder.is_dir():
                 self._step()
                 if self._is_idle() and self._line.leave(self._handled):
                     return
-                self._sleep()
+                self._waking.sleep(self._sleep_s(), self._speaking())
         finally:
             self._end_all()
             if self._folder.is_dir():
@@ -81,18 +78,6 @@ class Supervisor:
     def _is_idle(self) -> bool:
         return self._live is None and self._coming is None and not self._leaving and self._handled > 0
 
-    def _sleep(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake_fd, selectors.EVENT_READ)
-            for child in self._speaking():
-                selector.register(child.status_fd, selectors.EVENT_READ)
-            selector.select(self._sleep_s())
-        try:
-            while os.read(self._wake_fd, 512):
-                pass
-        except BlockingIOError:
-            pass
-
     def _speaking(self) -> list[Child]:
         """The processes from whose pipes something is to be heard next: that they are ready, or have closed."""
         starting = [
@@ -107,18 +92,6 @@ class Supervisor:
         waiting = [worker for worker in self._live.workers if not worker.child] if self._live else []
         return max(0.0, min([POLL_S, *(worker.start_again_at - time.perf_counter() for worker in waiting)]))
 
-    def _take_signals(self) -> None:
-        for descriptor in (self._wake_fd, self._wake_write_fd):
-            os.set_blocking(descriptor, False)
-        signal.set_wakeup_fd(self._wake_write_fd, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _only_wake)
-        signal.signal(signal.SIGHUP, _only_wake)  # somebody asked for something: look at once
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-
-    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop = True
-
     def _look_for_a_change(self) -> None:
         change = self._line.newest()
         if change is None or change.generation <= self._handled:
@@ -127,7 +100,8 @@ class Supervisor:
         if self._coming:
             logger.info("change %d is given up for %d", self._coming.generation, change.generation)
             self._discard(self._coming)
-            self._line.give_up(self._coming.generation)
+            if self._coming.change.outcome != DONE:
+                self._line.give_up(self._coming.generation)
             self._coming = None
         lacking = shortage(change.slots, change.workers[1])
         if lacking:
@@ -282,8 +256,5 @@ class Supervisor:
             rollout.listener.close()
         for child in [*children, *self._leaving]:
             child.wait(DRAIN_S + 2.0)
+            child.close()
         logger.info("supervisor %d has stopped its servers", os.getpid())
-
-
-def _only_wake(number: int, frame: FrameType | None) -> None:
-    """The signal's number in the wake-up pipe is all that is wanted."""

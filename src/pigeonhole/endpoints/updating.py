@@ -11,7 +11,8 @@ from pigeonhole.core.errors import ConflictError, NotFoundError, UsageError
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints.changing import WAIT_S, outcome, turn_of_known
 from pigeonhole.endpoints.plans import REMOVE, UPDATE, WORKERS, Slot
-from pigeonhole.endpoints.status import EndpointStatus, show
+from pigeonhole.endpoints.showing import show
+from pigeonhole.endpoints.status import EndpointStatus
 from pigeonhole.endpoints.traffic import Shares, divided
 
 Workers = str | int | tuple[int, int]
