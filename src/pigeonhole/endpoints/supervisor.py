@@ -114,7 +114,7 @@ class Supervisor:
         if listener is None:
             return
         known = [slot for slot in change.slots if slot.brought or slot.generation not in self._keeper.failed]
-        self._coming = Rollout(change, change.slots, listener)
+        self._coming = Rollout(change, change.slots, listener, len(self._live.workers) if self._live else 1)
         for slot in change.slots if known else ():
             if slot not in known:
                 self._coming.leave_out(slot)
