@@ -20,7 +20,7 @@ ROWS = band_images(3)[0].reshape(3, -1).tolist()
 
 def deploy(workspace, folder, model="bands:1", **options):
     return endpoints.deploy(
-        workspace, **{"endpoint": "bands", "bundle_folder": folder, "model": model, "port": 0, **options}
+        workspace, **{"endpoint": "bands", "bundle_folder": folder, "model": model, "port": 0, "wait_s": 120, **options}
     )
 
 
