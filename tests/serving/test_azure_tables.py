@@ -238,18 +238,37 @@ def test_one_body_for_every_failure_of_every_protocol(tiny, path):
 
 def test_a_client_that_sends_too_slowly_gets_408_and_the_others_are_served(tiny, tmp_path):
     config = {"model": "bands:3", "endpoint": "bands", "database_url": f"sqlite:///{tmp_path / 'workspace.db'}"}
-    paths = ("/score", "/feedback", "/v2/models/bands/infer")
+    body = "content-length: 100\r\n\r\n{"
+    slow = [f"POST {path} HTTP/1.1\r\nhost: x\r\n{body}" for path in ("/score", "/feedback", "/v2/models/bands/infer")]
+    slow += ["POST /score HT", "POST /score HTTP/1.1\r\nhost: x\r\n"]
     with (
         serving(tmp_path, bundle_folder=str(tiny.folder), request_timeout_s=0.3, **config) as server,
         contextlib.ExitStack() as stack,
     ):
         address = ("127.0.0.1", server.port)
-        connections = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in paths]
-        for path, connection in zip(paths, connections, strict=True):
-            connection.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{".encode())
+        connections = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in slow]
+        silent = stack.enter_context(socket.create_connection(address, timeout=30))
+        for begun, connection in zip(slow, connections, strict=True):
+            connection.sendall(begun.encode())
         assert server.score(ROWS).status_code == 200
         for connection in connections:
             # Reads until the server closes the connection.
             head, _, body = b"".join(iter(lambda: connection.recv(4096), b"")).partition(b"\r\n\r\n")  # noqa: B023
             assert head.startswith(b"HTTP/1.1 408 ")
             assert json.loads(body)["error_code"] == "request_timeout"
+        assert silent.recv(100) == b""
+
+
+def test_a_head_without_end_is_refused(tiny, tmp_path):
+    with (
+        serving(tmp_path, bundle_folder=str(tiny.folder)) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
+    ):
+        connection.sendall(b"POST /score HTTP/1.1\r\n")
+        with contextlib.suppress(ConnectionError):
+            for number in range(200):
+                connection.sendall(b"x-%d: " % number + b"y" * 1000 + b"\r\n")
+        assert server.score(ROWS).status_code == 200
+        # It may be reset before its answer is read, since it goes on sending.
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(100).startswith(b"HTTP/1.1 431 ")

@@ -98,6 +98,15 @@ def test_one_output_may_be_bytes_and_the_other_json(client):
     assert only.as_numpy("probabilities") is None
 
 
+def test_the_same_json_before_other_bytes_is_another_answer(client):
+    for seed in range(3):
+        images_NHWC, labels_N = band_images(4, seed=seed)
+        turned = images_NHWC[::-1].copy()
+        for sent, wanted in ((images_NHWC, labels_N), (turned, labels_N[::-1])):
+            result = client.infer("bands", [images_input(sent)], headers=keyed())
+            assert [label.decode() for label in result.as_numpy("labels")] == [CLASS_NAMES[k] for k in wanted]
+
+
 def test_a_version_or_the_header_picks_a_deployment(client):
     names = ("hoch", "mitte", "tief – ganz unten")
     for more in ({"model_version": "4"}, {"headers": keyed(**{"azureml-model-deployment": "green"})}):

@@ -46,7 +46,7 @@ class RequestError(UsageError):
         self.headers = dict(headers or {})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What a handler gets: the ASGI scope, the headers by lower-case name, the way to the body, and its id."""
 

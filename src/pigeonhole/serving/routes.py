@@ -47,6 +47,10 @@ class Routes:
             "/v2/health/live": {"GET": pages.live},
             "/v2/health/ready": {"GET": pages.is_ready},
         }
+        self._told = ", ".join([*self._fixed, "/v2/models/NAME"])
+        # What is there is looked up; only what is not goes through the pattern, to be told what is.
+        for path in scorer.router.model_paths():
+            self._fixed.update({path + what: self._of_model(path + what) for what in ("", "/ready", "/infer")})
 
     def find(self, path: str, method: str) -> Handler:
         """The handler.
@@ -55,9 +59,8 @@ class Routes:
             RequestError: there is no such path (404), or it takes other methods (405).
         """
         methods = self._fixed.get(path) or self._of_model(path)
-        if methods is None:
-            known = ", ".join([*self._fixed, "/v2/models/NAME"])
-            raise RequestError(404, "no_such_path", f"the path {path}", known, "correct the path")
+        if not methods:
+            raise RequestError(404, "no_such_path", f"the path {path}", self._told, "correct the path")
         handler = methods.get("GET" if method == "HEAD" else method)
         if handler is None:
             allowed = ", ".join(methods)
@@ -66,10 +69,10 @@ class Routes:
             )
         return handler
 
-    def _of_model(self, path: str) -> Mapping[str, Handler] | None:
+    def _of_model(self, path: str) -> Mapping[str, Handler]:
         found = _MODEL.fullmatch(path)
         if found is None:
-            return None
+            return {}
         name, version, what = found.groups()
         if what == "/infer":
             return {"POST": partial(self._scorer.infer, INFER, name, version)}

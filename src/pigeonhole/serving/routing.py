@@ -55,6 +55,11 @@ class Router:
             if deployment.mirror
         ]
         self._random = random.Random(seed)  # noqa: S311 - shares the load, guards nothing
+        self._by_model: dict[tuple[str, str | None], list[Deployed]] = {}
+        for deployment in deployments:
+            for name in dict.fromkeys((deployment.model_name, deployment.model)):
+                for version in (None, deployment.model_version):
+                    self._by_model.setdefault((name, version), []).append(deployment)
         # Told apart here, so that an endpoint with one deployment pays nothing for the choice.
         self._only = next((deployment for deployment, share in shares if share == 100), None)
 
@@ -107,16 +112,19 @@ class Router:
         Raises:
             RequestError: there is none (404).
         """
-        fit = [
-            deployment
-            for deployment in self._by_name.values()
-            if name in (deployment.model, deployment.model_name) and version in (None, deployment.model_version)
-        ]
-        if not fit:
+        fit = self._by_model.get((name, version))
+        if fit is None:
             told = name if version is None else f"version {version} of {name}"
             known = sorted({deployment.model for deployment in self._by_name.values()})
             raise _no_such_model(f"the model {told}", " or ".join(known))
         return fit
+
+    def model_paths(self) -> list[str]:
+        """The paths of the Open Inference Protocol below which a model answers."""
+        return [
+            f"/v2/models/{name}" if version is None else f"/v2/models/{name}/versions/{version}"
+            for name, version in self._by_model
+        ]
 
     def copies(self, answering: Deployed) -> list[Deployed]:
         """The deployments that get a copy of this request."""

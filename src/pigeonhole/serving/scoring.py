@@ -58,30 +58,32 @@ class Scorer:
 
     async def score(self, dialect: Dialect, request: Request) -> Reply:
         """The predictions of the deployment that the request's header names, or that has the turn."""
-        return await self._routed(dialect, request, lambda: self.router.choose(request.headers))
-
-    async def infer(self, dialect: Dialect, model: str, version: str | None, request: Request) -> Reply:
-        """The predictions of a model that the request's path names."""
-        return await self._routed(dialect, request, lambda: self.router.of_model(model, version, request.headers))
-
-    def close(self) -> None:
-        """Ends the threads."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
-    async def _routed(self, dialect: Dialect, request: Request, choose: Callable[[], Deployed]) -> Reply:
         try:
-            deployment = choose()
+            deployment = self.router.choose(request.headers)
         except RequestError:
             self.unrouted += 1
             raise
         return await self._score(dialect, request, deployment)
+
+    async def infer(self, dialect: Dialect, model: str, version: str | None, request: Request) -> Reply:
+        """The predictions of a model that the request's path names."""
+        try:
+            deployment = self.router.of_model(model, version, request.headers)
+        except RequestError:
+            self.unrouted += 1
+            raise
+        return await self._score(dialect, request, deployment)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _score(self, dialect: Dialect, request: Request, deployment: Deployed) -> Reply:
         """The predictions, or what was wrong; either is counted and logged."""
         outcome = _Outcome(request.id, time.time(), time.perf_counter())
         task = self.deadlines.begin()
         try:
-            reply = await self._replied(dialect, request, deployment, outcome)
+            reply = await self._answer(dialect, request, deployment, outcome)
         except asyncio.CancelledError:
             if not self.deadlines.passed(task):
                 raise
@@ -97,16 +99,24 @@ class Scorer:
         deployment.sign(reply, latency_ms)
         return reply
 
-    async def _replied(self, dialect: Dialect, request: Request, deployment: Deployed, outcome: _Outcome) -> Reply:
+    async def _answer(self, dialect: Dialect, request: Request, deployment: Deployed, outcome: _Outcome) -> Reply:
         body = await read_body(request, self._max_body_bytes)
-        outcome.started = time.perf_counter()
+        outcome.started = started = time.perf_counter()
         outcome.is_read = True
-        reply = await self._answer(dialect, request, body, deployment, outcome)
-        copies = self.router.copies(deployment)
-        if copies and outcome.decoded is not None:
-            reply.afterwards = functools.partial(
-                self._hand_out, deployment, copies, dialect, request, body, outcome.decoded
-            )
+        metrics, batcher = deployment.metrics, deployment.batcher
+        decoded = dialect.decode(body, request.headers, request.scope["query_string"], deployment.facts)
+        if not isinstance(decoded, Decoded):
+            decoded = await self._in_thread(decoded)
+        outcome.decoded = decoded
+        metrics.decode_s += time.perf_counter() - started
+        if not batcher.has_room(decoded.n):
+            raise too_many(batcher.waiting, f"images of {batcher.requests:,} requests")
+        outcome.probs_NK = probs_NK = await batcher.submit(decoded.pixels, decoded.n)
+        started = time.perf_counter()
+        reply = dialect.encode(decoded, probs_NK, deployment.facts, request.id)
+        metrics.encode_s += time.perf_counter() - started
+        if copies := self.router.copies(deployment):
+            reply.afterwards = functools.partial(self._hand_out, deployment, copies, dialect, request, body, decoded)
         return reply
 
     def _too_slow(self, outcome: _Outcome) -> RequestError:
@@ -116,23 +126,6 @@ class Scorer:
             received = f"Scoring timeout after {limit_ms:.0f} ms"
             return RequestError(500, "scoring_timeout", received, "a model that answers in time", "send fewer images")
         return too_slow(limit_ms)
-
-    async def _answer(
-        self, dialect: Dialect, request: Request, body: bytes, deployment: Deployed, outcome: _Outcome
-    ) -> Reply:
-        metrics, batcher = deployment.metrics, deployment.batcher
-        decoded = dialect.decode(body, request.headers, request.scope["query_string"], deployment.facts)
-        if not isinstance(decoded, Decoded):
-            decoded = await self._in_thread(decoded)
-        outcome.decoded = decoded
-        metrics.decode_s += time.perf_counter() - outcome.started
-        if not batcher.has_room(decoded.n):
-            raise too_many(batcher.waiting, f"images of {batcher.requests:,} requests")
-        outcome.probs_NK = probs_NK = await batcher.submit(decoded.pixels, decoded.n)
-        started = time.perf_counter()
-        reply = dialect.encode(decoded, probs_NK, deployment.facts, request.id)
-        metrics.encode_s += time.perf_counter() - started
-        return reply
 
     def _hand_out(
         self,

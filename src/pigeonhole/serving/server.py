@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import json
 import logging
@@ -126,7 +127,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Connection,
+                http=functools.partial(Connection, head_timeout_s=config.request_timeout_s),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

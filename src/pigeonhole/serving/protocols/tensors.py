@@ -5,7 +5,7 @@ Axes: N images, H height, W width, C channels.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.images import Shape
@@ -19,25 +19,53 @@ _SIZE = "binary_data_size"
 _SCALE_REMEDY = 'send whole numbers: (images * 255).round().astype("uint8") for values from 0 to 1'
 
 
-def pixels(tensors: Any, binary: bytes | None, facts: Facts) -> tuple[bytes, int]:
-    """The pixels of N images, and N.
+class Tensor(NamedTuple):
+    """The input `images` as the JSON tells it.
+
+    Attributes:
+        n: the number of images.
+        size: the bytes that it announces after the JSON; `None` if it announces none.
+        has_data: whether there are values in the JSON.
+        data: those values.
+    """
+
+    n: int
+    size: Any
+    has_data: bool
+    data: Any
+
+
+def read(tensors: Any, facts: Facts) -> Tensor:
+    """The only input.
 
     Args:
         tensors: the value of `inputs`.
-        binary: what follows the JSON in the body; `None` where all of it is JSON.
         facts: the shape and limits.
 
     Raises:
         DataError: it is not one tensor `images` of type UINT8 and shape [N, H, W, C].
     """
     tensor = _the_only(tensors)
-    n = _count(tensor, facts)
-    size = tensor.get("parameters", {}).get(_SIZE)
-    if size is None:
-        if binary:
-            raise _refused(f"{len(binary):,} bytes after the JSON", f"{_SIZE} in the parameters of the input")
-        return _listed(tensor.get("data"), n, facts), n
-    return _cut(size, binary, n * facts.size, tensor), n
+    n, size = _count(tensor, facts), tensor.get("parameters", {}).get(_SIZE)
+    return Tensor(n, size, "data" in tensor, tensor.get("data"))
+
+
+def pixels(tensor: Tensor, binary: bytes | None, facts: Facts) -> bytes:
+    """The values of a tensor's N·H·W·C pixels.
+
+    Args:
+        tensor: from `read`.
+        binary: what follows the JSON in the body; `None` where all of it is JSON.
+        facts: the shape.
+
+    Raises:
+        DataError: there are too few or too many, or some are no whole numbers from 0 to 255.
+    """
+    if tensor.size is not None:
+        return _cut(tensor, binary, tensor.n * facts.size)
+    if binary:
+        raise _refused(f"{len(binary):,} bytes after the JSON", f"{_SIZE} in the parameters of the input")
+    return _listed(tensor.data, tensor.n, facts)
 
 
 def _the_only(tensors: Any) -> dict[str, Any]:
@@ -76,8 +104,9 @@ def _has_bool(shape: list[Any]) -> bool:
     return any(type(size) is bool for size in shape)
 
 
-def _cut(size: Any, binary: bytes | None, wanted: int, tensor: dict[str, Any]) -> bytes:
-    if "data" in tensor:
+def _cut(tensor: Tensor, binary: bytes | None, wanted: int) -> bytes:
+    size = tensor.size
+    if tensor.has_data:
         raise _refused(f"both data and {_SIZE}", "one of them")
     have = 0 if binary is None else len(binary)
     if type(size) is not int or binary is None or not size == have == wanted:
