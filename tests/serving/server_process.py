@@ -57,6 +57,8 @@ def start(folder, **config):
     with os.fdopen(read_end) as pipe:
         readable, _, _ = select.select([pipe], [], [], 60)
         line = pipe.readline() if readable else ""
+        while line and "loading" in json.loads(line):
+            line = pipe.readline()
     return process, json.loads(line) if line else None, log_path
 
 

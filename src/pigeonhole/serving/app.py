@@ -35,13 +35,16 @@ class App:
         logs = [deployment.log for deployment in deployments if deployment.log]
         self._feedback = FeedbackTaker(logs, source)
         self._key_hashes = config.key_hashes
+        self._to_shed = 0
         self._source = source
         self._numbers = itertools.count(1)
         self._routes = Routes(self.scorer, self.pages, self._feedback)
 
-    @property
-    def is_stopping(self) -> bool:
-        """Whether each answer is the last one of its connection."""
+    def is_last(self) -> bool:
+        """Whether the answer that goes out now ends its connection."""
+        if self._to_shed:
+            self._to_shed -= 1
+            return True
         return not self.pages.ready
 
     def new_id(self) -> str:
@@ -61,6 +64,10 @@ class App:
     def give_up(self, request: Request) -> None:
         """Answers a scoring request whose time is over; what it still computes goes nowhere."""
         self.scorer.give_up(request)
+
+    def shed(self, n: int) -> None:
+        """Lets the next `n` answers end their connections."""
+        self._to_shed = n
 
     def close(self) -> None:
         """Ends the threads."""

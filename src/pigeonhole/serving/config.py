@@ -61,8 +61,10 @@ class ServingConfig:
         request_timeout_s: a request that has not come whole and been answered by then is refused with 408.
         drain_s: how long answers under way may take after SIGTERM.
         socket_fd: a listening socket that was inherited; then host and port only describe it.
-        status_fd: where to write one JSON line when ready, or when starting failed; closed when nothing more is
-            accepted.
+        probe_fd: a second listening socket that was inherited, by which a supervisor reaches this very process where
+            several share the first.
+        status_fd: where to write a JSON line when ready, or when starting failed, and one before each of several
+            deployments is loaded; closed when nothing more is accepted.
 
     Raises:
         UsageError: it would listen beyond this machine without a key, or the deployments do not fit together.
@@ -82,6 +84,7 @@ class ServingConfig:
     request_timeout_s: float = 60.0
     drain_s: float = 10.0
     socket_fd: int | None = None
+    probe_fd: int | None = None
     status_fd: int | None = None
 
     def __post_init__(self) -> None:
@@ -161,6 +164,7 @@ _KINDS: Kinds = {
     "request_timeout_s": (int, float),
     "drain_s": (int, float),
     "socket_fd": (int, type(None)),
+    "probe_fd": (int, type(None)),
     "status_fd": (int, type(None)),
 }
 

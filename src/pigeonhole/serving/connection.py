@@ -28,9 +28,8 @@ class Application(Protocol):
     max_body_bytes: int
     request_timeout_s: float
 
-    @property
-    def is_stopping(self) -> bool:
-        """Whether each answer is the last one of its connection."""
+    def is_last(self) -> bool:
+        """Whether the answer that goes out now ends its connection."""
 
     def new_id(self) -> str:
         """An id for a request."""
@@ -193,7 +192,7 @@ class Connection(asyncio.Protocol):
         self._answering = None
         if self._is_closing:
             return
-        close = not keep or self._app.is_stopping or _CLOSE in reply.headers
+        close = not keep or _CLOSE in reply.headers or self._app.is_last()
         self._transport.write(rendered(reply, request, _common(self._state), close=close))
         self._since_s = time.monotonic()
         if close:

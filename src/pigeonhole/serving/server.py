@@ -28,10 +28,15 @@ from pigeonhole.serving.listening import BACKLOG, listen
 
 logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
+# Another process takes over the same socket: this one ends once nobody holds a connection to it any more.
+HAND_OVER = signal.SIGUSR1
+# Another process has come to share the work: half of the connections to this one end, each with an answer.
+SHED = signal.SIGUSR2
 GRACE_S = 0.2
 IDLE_S = 75.0
 # uvicorn ticks ten times a second.
 LOOK_TICKS = 2
+LOOK_S = 0.1
 
 
 def run(config: ServingConfig) -> int:
@@ -57,8 +62,10 @@ def run(config: ServingConfig) -> int:
     gc.collect()
     gc.freeze()
     previous = {number: signal.signal(number, _leave_to_the_server) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous[HAND_OVER] = signal.signal(HAND_OVER, server.hand_over)
+    previous[SHED] = signal.signal(SHED, server.shed)
     try:
-        server.run(sockets=[listener])
+        server.run(sockets=[listener, *([] if config.probe_fd is None else [socket.socket(fileno=config.probe_fd)])])
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -92,6 +99,9 @@ def warm_up(bundle: Bundle) -> float:
 
 
 def _prepare(config: ServingConfig, told: ServedDeployment) -> Deployed:
+    if len(config.deployments) > 1:
+        # Said before it is tried: whatever ends the process in between, a supervisor knows which deployment it was.
+        announce(config.status_fd, {"loading": told.name})
     bundle = load(told.bundle_folder, threads=told.threads)
     seconds_per_image = warm_up(bundle)
     return Deployed(told, bundle, _open_log(config, told, bundle), seconds_per_image, config)
@@ -165,6 +175,29 @@ class _Server(uvicorn.Server):
             # uvicorn looks at its flag ten times a second; a successor on the same socket should not wait for that.
             self._loop.call_soon_threadsafe(self._stop_accepting)
 
+    def hand_over(self, _number: int, _frame: FrameType | None) -> None:
+        """Accepts nothing more, answers what still comes through the connections there are, and ends each with that.
+
+        A client may send its next request at any moment: closing an idle connection could lose it. So an idle one is
+        closed only after `drain_s`; SIGTERM shortens that.
+        """
+        self._app.pages.ready = False
+        if self._loop:
+            end = time.perf_counter() + self._serving.drain_s
+            self._loop.call_soon_threadsafe(self._stop_accepting)
+            self._loop.call_soon_threadsafe(self._loop.call_later, LOOK_S, self._end_when_idle, end)
+
+    def shed(self, _number: int, _frame: FrameType | None) -> None:
+        """Ends half of the connections, each with its next answer: clients that make a new one come to others too."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(lambda: self._app.shed(len(self.server_state.connections) // 2))
+
+    def _end_when_idle(self, end: float) -> None:
+        if self._loop and self.server_state.connections and time.perf_counter() < end:
+            self._loop.call_later(LOOK_S, self._end_when_idle, end)
+        else:
+            self.should_exit = True
+
     def _stop_accepting(self) -> None:
         for server in self.servers:
             server.close()
@@ -191,7 +224,7 @@ def _shown(config: ServingConfig) -> str:
 
 
 def announce(status_fd: int | None, news: dict[str, object]) -> None:
-    """One JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more."""
+    """A JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more."""
     if status_fd is None:
         return
     try:
