@@ -19,6 +19,8 @@ PUBLIC = [
     "diff_datasets",
     "doctor",
     "endpoint",
+    "endpoint_history",
+    "endpoint_keys",
     "endpoint_logs",
     "evaluate",
     "export_dataset",
@@ -40,14 +42,17 @@ PUBLIC = [
     "register",
     "register_onnx",
     "remove_dataset",
+    "remove_deployment",
     "remove_model",
     "remove_run",
+    "rollback",
     "run",
     "sample",
     "serve",
     "status",
     "stop",
     "train",
+    "update_endpoint",
 ]
 FRAMEWORKS = {"torch", "sklearn", "mlflow", "pandas", "pyarrow", "onnx", "onnxruntime", "altair", "numpy", "pydantic"}
 BASE_ONLY = """

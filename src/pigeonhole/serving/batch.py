@@ -32,13 +32,23 @@ class Batcher:
         shape: (H, W, C).
         max_waiting: images that may wait; beyond it `has_room` is False.
         seconds_per_image: a first estimate, from the warm-up.
+        always_beside: runs never hold up the loop, however short they are.
     """
 
-    def __init__(self, run: Run, shape: Shape, max_waiting: int, seconds_per_image: float = 0.0) -> None:
+    def __init__(
+        self,
+        run: Run,
+        shape: Shape,
+        max_waiting: int,
+        seconds_per_image: float = 0.0,
+        *,
+        always_beside: bool = False,
+    ) -> None:
         self._run = run
         self._shape = shape
         self._max_waiting = max_waiting
         self._seconds_per_image = seconds_per_image
+        self._always_beside = always_beside
         self._queue: list[Waiting] = []
         self.waiting = 0
         self._scheduled = False
@@ -69,7 +79,7 @@ class Batcher:
             return
         images_NHWC = _joined(batch, n, self._shape)
         loop = asyncio.get_running_loop()
-        if n * self._seconds_per_image > INLINE_S:
+        if self._always_beside or n * self._seconds_per_image > INLINE_S:
             running = loop.run_in_executor(None, self._timed, images_NHWC)
             running.add_done_callback(lambda done: self._finish(batch, n, done))
             return

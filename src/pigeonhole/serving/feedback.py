@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -20,17 +21,18 @@ class FeedbackTaker:
 
     Args:
         config: limits.
-        log: the prediction log; without one there is nothing to say what was right about.
+        logs: the prediction logs of its deployments; without one there is nothing to say what was right about.
+        source: what the request ids of this process begin with.
     """
 
-    def __init__(self, config: ServingConfig, log: PredictionLog | None) -> None:
+    def __init__(self, config: ServingConfig, logs: Sequence[PredictionLog], source: str) -> None:
         self._limit = config.max_body_bytes
-        self._log = log
+        self._logs = logs
+        self._source = source
 
     async def take(self, request: Request) -> Reply:
         """Records one label; it is on the disk when the answer goes out."""
-        log = self._log
-        if log is None:
+        if not self._logs:
             raise RequestError(
                 501,
                 "no_prediction_log",
@@ -39,11 +41,11 @@ class FeedbackTaker:
                 "deploy the model (pigeonhole deploy) instead of serving a bundle by itself",
             )
         body = await read_body(request, self._limit)
-        await asyncio.to_thread(record_feedback, log, body)
+        await asyncio.to_thread(record_feedback, self._logs, self._source, body)
         return Reply(200, orjson.dumps({"recorded": 1, "request_id": request.id}))
 
 
-def record_feedback(log: PredictionLog, body: bytes) -> None:
+def record_feedback(logs: Sequence[PredictionLog], source: str, body: bytes) -> None:
     """Records the true label of one image.
 
     Raises:
@@ -52,13 +54,15 @@ def record_feedback(log: PredictionLog, body: bytes) -> None:
         NotFoundError: this endpoint gave no such request id.
     """
     request_id, label, position = _fields(body)
+    log = logs[0]  # all of them write to the same tables
     try:
         add_feedback(log.database, log.endpoint, request_id, label, position)
     except NotFoundError:
-        if not request_id.startswith(f"{log.source}-"):
+        if not request_id.startswith(f"{source}-"):
             raise
         # The log is written behind the requests: an answer of a moment ago may still be on its way.
-        log.flush()
+        for waiting in logs:
+            waiting.flush()
         add_feedback(log.database, log.endpoint, request_id, label, position)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pigeonhole.core.errors import UsageError
@@ -56,15 +56,22 @@ class Request:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """An answer before it is sent; `error_code` is the one in the body of a failure."""
+    """An answer before it is sent; completed on its way out.
+
+    Attributes:
+        headers: beside those that every answer has.
+        error_code: the one in the body of a failure.
+        afterwards: called once the answer has been sent.
+    """
 
     status: int
     content: bytes
     content_type: bytes = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     error_code: str | None = None
+    afterwards: Callable[[], None] | None = None
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -96,18 +103,19 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 async def send_reply(send: Send, reply: Reply, request: Request, *, last: bool = False) -> None:
     """Sends the reply with its ids; the `last` one tells the client to make a new connection for its next request."""
+    request_id = request.id.encode()
     headers = [
         (b"content-type", reply.content_type),
         (b"content-length", b"%d" % len(reply.content)),
-        (b"x-request-id", request.id.encode()),
+        (b"x-request-id", request_id),
+        (b"x-ms-request-id", request_id),
+        *reply.headers,
     ]
     if b"x-ms-client-request-id" in request.headers:
         shown = _NOT_IN_AN_ID.sub(b"", request.headers[b"x-ms-client-request-id"])[:_CLIENT_ID_SHOWN]
         headers.append((b"x-ms-client-request-id", shown))
     if last:
         headers.append((b"connection", b"close"))
-    for name, value in reply.headers.items():
-        headers.append((name.encode(), value.encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.content, "more_body": False})
 

@@ -34,4 +34,4 @@ def serve(
     """
     folder, name = bundle_folder(model, workspace)
     hashes = (serving.hash_key(key),) if key else ()
-    return serving.run(serving.ServingConfig(folder, model=name, host=host, port=port, key_hashes=hashes))
+    return serving.run(serving.ServingConfig.of_bundle(folder, model=name, host=host, port=port, key_hashes=hashes))

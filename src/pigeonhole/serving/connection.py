@@ -6,7 +6,7 @@ import uuid
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pigeonhole.serving.encode import failure
+from pigeonhole.serving.failures import failure
 
 
 class Connection(HttpToolsProtocol):
@@ -16,7 +16,7 @@ class Connection(HttpToolsProtocol):
         """Answers bytes that are no HTTP request, and closes."""
         request_id = uuid.uuid4().hex
         text = f"bytes that are no HTTP request ({msg})\naccepted: HTTP/1.1\nnext: check the address and the client"
-        body = failure(400, text, "not_http", request_id)
+        body = failure(text, "not_http", request_id)
         head = (
             "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
             f"x-request-id: {request_id}\r\ncontent-length: {len(body)}\r\n\r\n"
