@@ -25,11 +25,11 @@ class Slot:
         bundle_sha256: … and its content hash.
         cpu: cores asked for.
         memory_gib: memory asked for, GiB.
-        log_images: whether its prediction log keeps the images.
         traffic: percent of the requests that it answers.
         mirror: percent of the requests of which it gets a copy, unanswered.
         generation: the change that made this deployment; `NEW` while it is not on record.
         brought: whether it did not run before this change.
+        log_images: whether its prediction log keeps the images.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Slot:
     bundle_sha256: str
     cpu: float
     memory_gib: float
-    log_images: bool = True
     traffic: int = 0
     mirror: int = 0
     generation: int = NEW
     brought: bool = False
+    log_images: bool = True
 
 
 @dataclass(frozen=True)
