@@ -95,13 +95,18 @@ def test_a_database_that_stays_away_is_told_of_seldom(sqlite_url, caplog):
     assert "is written again after" in caplog.text
 
 
-def test_closing_gives_up_and_counts(sqlite_url):
+def test_closing_gives_up_and_counts(sqlite_url, monkeypatch):
+    monkeypatch.setattr(log_module, "BLOCK_ROWS", 10)
     log = open_log(sqlite_url)
+    tries = []
+    store = log._store
+    log._store = lambda *block: tries.append(log._closing.is_set()) or store(*block)
     pragma(log, "query_only = ON")
-    for number in range(3):
+    for number in range(1000):
         log.add(entry(log, number, [0]))
     log.close()
-    assert (log.written, log.dropped) == (0, 3)
+    assert (log.written, log.dropped) == (0, 1000)
+    assert sum(tries) <= 1  # and does not wait for each of a hundred blocks again
 
 
 @pytest.mark.parametrize("failing", [locked, read_only])
