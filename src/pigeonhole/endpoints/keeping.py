@@ -6,6 +6,7 @@ What becomes of a rollout that cannot be kept running is decided elsewhere.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from pigeonhole.endpoints.records import Report
 from pigeonhole.endpoints.rollout import DRAIN_S, Rollout
 from pigeonhole.endpoints.scaling import Scaler
 from pigeonhole.endpoints.states import FAILED
-from pigeonhole.endpoints.worker import Worker
+from pigeonhole.endpoints.worker import STEADY_S, Worker
 
 logger = logging.getLogger("pigeonhole.endpoints")
 # Not answering this many looks in a row is being stuck: the process is ended and started again.
@@ -68,6 +69,7 @@ class Keeper:
         self._leaving = leaving
         self._tell = tell
         self._scaler = Scaler()
+        self._no_more_before = 0.0
         # Deployments that answered once and cannot be loaded any more: left out, so that the others answer.
         self.failed: set[int] = set()
 
@@ -171,6 +173,7 @@ class Keeper:
         others = [other for other in rollout.workers if other is not worker and other.is_ready]
         if others and not worker.was_ready:
             self._remove(rollout, worker, f"it could not be started: {why}")
+            self._no_more_before = time.perf_counter() + STEADY_S
             return None
         if worker.crashes >= CRASH_LIMIT and not others:
             return Failure.of(child, f"{worker.crashes} ends in a row, lastly because {why}")
@@ -185,7 +188,7 @@ class Keeper:
             return
         demand_s = {child.pid: child.demand_s() for child in rollout.children}
         more, why = self._scaler.look(demand_s, (low, high), rollout.threads)
-        if more > 0:
+        if more > 0 and time.perf_counter() >= self._no_more_before:
             worker = rollout.add_worker()
             logger.info("worker %d of at most %d is added: %s", len(rollout.workers), high, why)
             self._start(rollout, worker)

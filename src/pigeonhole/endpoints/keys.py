@@ -65,6 +65,8 @@ def show_keys(workspace: Workspace, name: str) -> EndpointKeys:
 def regenerate(workspace: Workspace, name: str, which: str, *, wait_s: float = WAIT_S) -> EndpointKeys:
     """Makes one of an endpoint's keys anew. The other goes on working, and no request is refused meanwhile.
 
+    A connection that was there before may carry one more request with the key of that time, for ten seconds.
+
     Args:
         workspace: where the endpoint is recorded.
         name: the endpoint.

@@ -92,7 +92,10 @@ class Change(Draft):
         """As JSON, with its deployments in words as `described`."""
         value = dataclasses.asdict(self)
         del value["key_hashes"]  # nobody's business: a key that somebody chose might be guessed from it
-        return {**value, "slots": list(value["slots"]), "described": described(self.slots)}
+        words = described(self.slots)
+        if self.kind == WORKERS:
+            words += f"; workers {self.workers[0]}:{self.workers[1]}"
+        return {**value, "slots": list(value["slots"]), "described": words}
 
 
 def described(slots: Sequence[Slot]) -> str:

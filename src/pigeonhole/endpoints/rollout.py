@@ -25,14 +25,16 @@ class Rollout:
         change: what was asked for.
         slots: the deployments to serve; those of the change, less any that is known to fail.
         listener: the socket to accept from.
+        workers: how many server processes answer now; as many are begun with, within the limits of the change.
     """
 
-    def __init__(self, change: Change, slots: Sequence[Slot], listener: socket.socket) -> None:
+    def __init__(self, change: Change, slots: Sequence[Slot], listener: socket.socket, workers: int = 1) -> None:
         self.change = change
         self.generation = change.generation
         self.slots = tuple(slots)
         self.listener = listener
-        self.workers = [Worker(number) for number in range(change.workers[0])]
+        low, high = change.workers
+        self.workers = [Worker(number) for number in range(min(max(workers, low), high))]
         self.is_settled = False
 
     @property

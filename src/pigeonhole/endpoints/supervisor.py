@@ -114,7 +114,7 @@ class Supervisor:
         if listener is None:
             return
         known = [slot for slot in change.slots if slot.brought or slot.generation not in self._keeper.failed]
-        self._coming = Rollout(change, change.slots, listener)
+        self._coming = Rollout(change, change.slots, listener, len(self._live.workers) if self._live else 1)
         for slot in change.slots if known else ():
             if slot not in known:
                 self._coming.leave_out(slot)
@@ -137,8 +137,9 @@ class Supervisor:
         if change.outcome != DONE:
             self._line.refuse(change.generation, reason, remedy)
         running = {slot.generation for slot in self._live.slots} if self._live else set()
-        for slot in [culprit] if culprit else change.slots:
-            if slot.generation not in running:
+        for slot in change.slots:
+            # Where one is to blame, those that ran before are not; what came together with it goes together.
+            if slot.generation not in running and (culprit is None or slot.brought):
                 self._line.tell(slot.generation, Report(state, reason, remedy))
         if self._live is None and change.outcome != DONE:
             self._bring_back(change)

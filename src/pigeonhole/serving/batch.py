@@ -31,6 +31,7 @@ class Batcher:
         run: uint8 NHWC → probabilities NK; called by one caller at a time.
         shape: (H, W, C).
         max_waiting: images that may wait; beyond it `has_room` is False.
+        max_requests: likewise requests.
         seconds_per_image: a first estimate, from the warm-up.
         always_beside: runs never hold up the loop, however short they are.
     """
@@ -42,23 +43,28 @@ class Batcher:
         max_waiting: int,
         seconds_per_image: float = 0.0,
         *,
+        max_requests: int = 1000,
         always_beside: bool = False,
     ) -> None:
         self._run = run
         self._shape = shape
         self._max_waiting = max_waiting
+        self._max_requests = max_requests
         self._seconds_per_image = seconds_per_image
         self._always_beside = always_beside
         self._queue: list[Waiting] = []
         self.waiting = 0
+        self.requests = 0
         self._scheduled = False
         self.batches = 0
         self.images = 0
         self.run_s = 0.0
 
     def has_room(self, n: int) -> bool:
-        """Whether `n` more images may wait. An idle model takes any number."""
-        return self.waiting == 0 or self.waiting + n <= self._max_waiting
+        """Whether a request of `n` images may wait. An idle model takes any number."""
+        if self.waiting == 0:
+            return True
+        return self.waiting + n <= self._max_waiting and self.requests < self._max_requests
 
     def submit(self, pixels: bytes, n: int) -> asyncio.Future[Probs]:
         """The probabilities (n, K) of `n` images, as soon as their batch has run."""
@@ -66,6 +72,7 @@ class Batcher:
         future: asyncio.Future[Probs] = loop.create_future()
         self._queue.append((pixels, n, future))
         self.waiting += n
+        self.requests += 1
         if not self._scheduled:
             self._scheduled = True
             # Runs after every request of this turn of the loop has been submitted.
@@ -108,6 +115,7 @@ class Batcher:
 
     def _finish(self, batch: list[Waiting], n: int, done: asyncio.Future[tuple[Probs, float]]) -> None:
         self.waiting -= n
+        self.requests -= len(batch)
         error = done.exception()
         if error is None:
             probs_NK, seconds = done.result()

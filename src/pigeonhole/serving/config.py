@@ -59,6 +59,8 @@ class ServingConfig:
         max_pixels: an image file with more pixels is refused with 422, before it is decoded: decoding takes some 16
             bytes a pixel, and several requests may decode at once.
         max_waiting_images: more images than this waiting for a model, and requests are refused with 429.
+        max_waiting_requests: more requests than this waiting for a model, and further ones are refused with 429.
+        request_timeout_s: a request that has not come whole and been answered by then is refused with 408.
         drain_s: how long answers under way may take after SIGTERM.
         socket_fd: a listening socket that was inherited; then host and port only describe it.
         probe_fd: a second listening socket that was inherited, by which a supervisor reaches this very process where
@@ -80,6 +82,8 @@ class ServingConfig:
     max_images: int = 4096
     max_pixels: int = 16_000_000
     max_waiting_images: int = 16384
+    max_waiting_requests: int = 1000
+    request_timeout_s: float = 60.0
     drain_s: float = 10.0
     socket_fd: int | None = None
     probe_fd: int | None = None
@@ -159,6 +163,8 @@ _KINDS: Kinds = {
     "max_images": (int,),
     "max_pixels": (int,),
     "max_waiting_images": (int,),
+    "max_waiting_requests": (int,),
+    "request_timeout_s": (int, float),
     "drain_s": (int, float),
     "socket_fd": (int, type(None)),
     "probe_fd": (int, type(None)),

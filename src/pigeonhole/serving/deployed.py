@@ -61,7 +61,13 @@ class Deployed:
         self.metrics = Metrics()
         self._session = bundle.session
         self._name_header = (b"azureml-model-deployment", told.name.encode())
-        self.batcher = Batcher(self.run, bundle.shape_HWC, config.max_waiting_images, seconds_per_image)
+        self.batcher = Batcher(
+            self.run,
+            bundle.shape_HWC,
+            config.max_waiting_images,
+            seconds_per_image,
+            max_requests=config.max_waiting_requests,
+        )
 
     def run(self, images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The probabilities (N, K) of one batch; several threads may ask at once."""

@@ -66,3 +66,15 @@ def too_many(waiting: int, what: str) -> RequestError:
         "send it again in a second",
         {"retry-after": "1"},
     )
+
+
+def too_slow(limit_ms: float) -> RequestError:
+    """The refusal of a request whose time is over; the rest of it, if any, is not read."""
+    return RequestError(
+        408,
+        "request_timeout",
+        f"a request that took longer than {limit_ms:.0f} ms",
+        f"requests that come whole and are answered within {limit_ms:.0f} ms",
+        "send fewer images at a time, or over a faster connection",
+        {"connection": "close"},
+    )

@@ -11,6 +11,7 @@ import orjson
 from pigeonhole.core.errors import DataError, NotFoundError, UsageError, listing
 from pigeonhole.predictions import PredictionLog, add_feedback
 from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.failures import too_slow
 from pigeonhole.serving.http import Reply, Request, RequestError, read_body
 
 _EXAMPLE = '{"request_id": "…", "label": "7", "position": 0}'
@@ -27,6 +28,7 @@ class FeedbackTaker:
 
     def __init__(self, config: ServingConfig, logs: Sequence[PredictionLog], source: str) -> None:
         self._limit = config.max_body_bytes
+        self._timeout_s = config.request_timeout_s
         self._logs = logs
         self._source = source
 
@@ -40,7 +42,11 @@ class FeedbackTaker:
                 "feedback to a deployed endpoint",
                 "deploy the model (pigeonhole deploy) instead of serving a bundle by itself",
             )
-        body = await read_body(request, self._limit)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                body = await read_body(request, self._limit)
+        except TimeoutError:
+            raise too_slow(self._timeout_s * 1e3) from None
         await asyncio.to_thread(record_feedback, self._logs, self._source, body)
         return Reply(200, orjson.dumps({"recorded": 1, "request_id": request.id}))
 

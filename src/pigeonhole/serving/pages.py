@@ -12,9 +12,9 @@ from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.http import JSON, Reply, Request, RequestError
 from pigeonhole.serving.metrics import CONTENT_TYPE, Gauges, exposition
+from pigeonhole.serving.openapi.document import VERSIONS, document
 from pigeonhole.serving.routing import HEADER
 from pigeonhole.serving.scoring import Scorer
-from pigeonhole.serving.swagger import VERSIONS, description
 
 
 class Pages:
@@ -64,8 +64,10 @@ class Pages:
         )
 
     async def swagger(self, request: Request) -> Reply:
-        """The OpenAPI document; `?version=3` for the newer kind."""
-        version = dict(parse_qsl(request.scope["query_string"].decode("latin-1"))).get("version", "2")
+        """The OpenAPI document; `?version=3` or `3.1` for the newer kinds."""
+        version = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)).get(
+            "version", "2"
+        )
         if version not in VERSIONS:
             raise RequestError(
                 404, "no_such_version", f"OpenAPI version {version!r}", ", ".join(VERSIONS), "ask for one of these"
@@ -73,10 +75,11 @@ class Pages:
         # Whoever describes the interface to a client asks for one deployment, or means the one with most traffic.
         most = max(self._deployments, key=lambda deployment: deployment.traffic)
         told = self._scorer.router.choose(request.headers) if HEADER in request.headers else most
-        return Reply(
-            200,
-            orjson.dumps(description(version, told.model, told.facts.shape, told.facts.class_names, keyed=self._keyed)),
-        )
+        models: dict[str, list[str]] = {}
+        for one in self._deployments:
+            models.setdefault(one.model_name, []).append(one.model_version)
+        names = [one.name for one in self._deployments]
+        return Reply(200, orjson.dumps(document(version, told.facts, names, models, keyed=self._keyed)))
 
     async def metrics(self, _request: Request) -> Reply:
         """Counters for Prometheus."""
@@ -90,6 +93,7 @@ class Pages:
                 "When the process started, in seconds since 1970",
                 self._deployments[0].metrics.started_s,
             ),
+            "requests_in_flight": ("gauge", "Scoring requests under way", float(len(self._scorer.deadlines))),
             "unrouted_total": (
                 "counter",
                 "Requests for a deployment that is not there, or that no deployment has traffic for",
@@ -104,6 +108,7 @@ def _others(deployment: Deployed) -> Gauges:
     return {
         "traffic_percent": ("gauge", "Share of the traffic", float(deployment.traffic)),
         "waiting_images": ("gauge", "Images waiting for the model", float(batcher.waiting)),
+        "waiting_requests": ("gauge", "Requests waiting for the model", float(batcher.requests)),
         "batches_total": ("counter", "Runs of the model", float(batcher.batches)),
         "decode_seconds_total": ("counter", "Time spent reading requests", counted.decode_s),
         "run_seconds_total": ("counter", "Time spent in the model", batcher.run_s),

@@ -36,7 +36,7 @@ class Routes:
         score, by_query = partial(scorer.score, SCORE), partial(scorer.score, SCORE_BY_QUERY)
         self._fixed: dict[str, Mapping[str, Handler]] = {
             "/": {"GET": pages.home},
-            "/score": {"POST": score, "GET": by_query, "OPTIONS": pages.options},
+            "/score": {"GET": by_query, "POST": score, "OPTIONS": pages.options},
             "/invocations": {"POST": partial(scorer.score, INVOCATIONS)},
             "/feedback": {"POST": feedback.take},
             "/ping": {"GET": pages.ping},

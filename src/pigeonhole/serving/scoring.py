@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from pigeonhole.predictions import Entry
 from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.deadlines import Deadlines
 from pigeonhole.serving.deployed import Deployed
-from pigeonhole.serving.failures import failed, too_many
+from pigeonhole.serving.failures import failed, too_many, too_slow
 from pigeonhole.serving.http import Reply, Request, RequestError, read_body
 from pigeonhole.serving.mirroring import Mirror
 from pigeonhole.serving.protocols.decoded import Decoded, Dialect, Probs, Work
@@ -27,11 +28,12 @@ THREADS = 2
 
 @dataclass(slots=True)
 class _Outcome:
-    """What one request became; filled in on its way."""
+    """What one request became; filled in on its way. It `started` when its body had come whole."""
 
     request_id: str
     received_s: float
     started: float
+    is_read: bool = False
     decoded: Decoded | None = None
     probs_NK: Probs | None = None
 
@@ -49,6 +51,7 @@ class Scorer:
         self.unrouted = 0
         self._mirrors = {deployment.name: Mirror(deployment) for deployment in deployments if deployment.mirror}
         self._max_body_bytes = config.max_body_bytes
+        self.deadlines = Deadlines(config.request_timeout_s)
         self._is_endpoint = config.endpoint is not None
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="decode")
         self._off_loop = 0
@@ -76,23 +79,43 @@ class Scorer:
     async def _score(self, dialect: Dialect, request: Request, deployment: Deployed) -> Reply:
         """The predictions, or what was wrong; either is counted and logged."""
         outcome = _Outcome(request.id, time.time(), time.perf_counter())
+        task = self.deadlines.begin()
         try:
-            body = await read_body(request, self._max_body_bytes)
-            outcome.started = time.perf_counter()
-            reply = await self._answer(dialect, request, body, deployment, outcome)
-            copies = self.router.copies(deployment)
-            if copies and outcome.decoded is not None:
-                reply.afterwards = functools.partial(
-                    self._hand_out, deployment, copies, dialect, request, body, outcome.decoded
-                )
+            reply = await self._replied(dialect, request, deployment, outcome)
+        except asyncio.CancelledError:
+            if not self.deadlines.passed(task):
+                raise
+            reply = failed(self._too_slow(outcome), request.id)
         except ConnectionResetError:
             raise
         except Exception as error:  # noqa: BLE001 - the edge of a request; caught here to be logged with its latency
             reply = failed(error, request.id, deployed=self._is_endpoint)
+        finally:
+            self.deadlines.end(task)
         latency_ms = (time.perf_counter() - outcome.started) * 1e3
         _account(reply, deployment, outcome, latency_ms)
         deployment.sign(reply, latency_ms)
         return reply
+
+    async def _replied(self, dialect: Dialect, request: Request, deployment: Deployed, outcome: _Outcome) -> Reply:
+        body = await read_body(request, self._max_body_bytes)
+        outcome.started = time.perf_counter()
+        outcome.is_read = True
+        reply = await self._answer(dialect, request, body, deployment, outcome)
+        copies = self.router.copies(deployment)
+        if copies and outcome.decoded is not None:
+            reply.afterwards = functools.partial(
+                self._hand_out, deployment, copies, dialect, request, body, outcome.decoded
+            )
+        return reply
+
+    def _too_slow(self, outcome: _Outcome) -> RequestError:
+        """What Azure says: a server by itself 500 where its model is slow, an endpoint 408."""
+        limit_ms = self.deadlines.limit_s * 1e3
+        if outcome.is_read and not self._is_endpoint:
+            received = f"Scoring timeout after {limit_ms:.0f} ms"
+            return RequestError(500, "scoring_timeout", received, "a model that answers in time", "send fewer images")
+        return too_slow(limit_ms)
 
     async def _answer(
         self, dialect: Dialect, request: Request, body: bytes, deployment: Deployed, outcome: _Outcome
@@ -104,7 +127,7 @@ class Scorer:
         outcome.decoded = decoded
         metrics.decode_s += time.perf_counter() - outcome.started
         if not batcher.has_room(decoded.n):
-            raise too_many(batcher.waiting, "images")
+            raise too_many(batcher.waiting, f"images of {batcher.requests:,} requests")
         outcome.probs_NK = probs_NK = await batcher.submit(decoded.pixels, decoded.n)
         started = time.perf_counter()
         reply = dialect.encode(decoded, probs_NK, deployment.facts, request.id)
