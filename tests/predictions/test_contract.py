@@ -361,9 +361,10 @@ def test_a_block_that_is_written_again_is_there_once(database, log):
 def test_closing_writes_what_is_waiting(url, database):
     log = open_log(url)
     for number in range(5000):
-        log.add(entry(log, number, [number % 3]))
+        log.add(entry(log, number, [number % 3], at=1000.0 + number / 10))  # as after minutes without a database
     log.close()
     assert len(read_window(database, "digits").label_N) == 5000
+    assert database.execute("SELECT COUNT(*) AS n FROM prediction_blocks")[0]["n"] < 50
 
 
 def test_two_servers_write_one_database(url, database):

@@ -56,6 +56,9 @@ def deploy(
         typer.Option(metavar="blue=90,green=10", help="Percent by deployment. Default: nothing beside others."),
     ] = None,
     key: Annotated[str | None, typer.Option(help="The key that requests must carry.", envvar="PIGEONHOLE_KEY")] = None,
+    image_log: Annotated[
+        bool, typer.Option("--image-log/--no-image-log", help="Keep the images in the prediction log.")
+    ] = True,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
@@ -72,6 +75,7 @@ def deploy(
         deployment=deployment,
         traffic=traffic,
         key=key,
+        log_images=image_log,
         workspace=workspace,
     )
     finish(status.to_dict(), status.deployed, json)

@@ -93,6 +93,7 @@ def _slot(row: Row) -> Slot:
         bundle_sha256=row["bundle_sha256"],
         cpu=row["cpu"],
         memory_gib=row["memory_gib"],
+        log_images=bool(row["log_images"]),
         traffic=row["asked_traffic"],
         mirror=row["asked_mirror"],
         generation=row["generation"],

@@ -45,6 +45,7 @@ def deploy(
     memory_gib: float = 1.0,
     traffic: Shares | None = None,
     keys: Sequence[str] | None = None,
+    log_images: bool = True,
     wait_s: float = WAIT_S,
 ) -> EndpointStatus:
     """Puts a model behind an endpoint, in processes that outlive the caller.
@@ -67,6 +68,7 @@ def deploy(
         traffic: percent of the requests by deployment, or `blue=90,green=10`; `None` as said above.
         keys: the keys to accept from now on, one or two; `None` keeps those there are, or makes one where one is
             needed.
+        log_images: whether the deployment's prediction log keeps the images, or only statistics of them.
         wait_s: how long to wait for the deployment to come to rest; it goes on coming after that.
 
     Returns:
@@ -86,6 +88,7 @@ def deploy(
         bundle_sha256=str(read_manifest(Path(bundle_folder))["sha256"]),
         cpu=float(cpu),
         memory_gib=float(memory_gib),
+        log_images=log_images,
     )
     with turn(workspace, endpoint, replacing=deployment, wait_s=wait_s) as mine:
         draft, new_key = _draft(mine, slot, _Place(host, port, keys), traffic)

@@ -29,6 +29,7 @@ class Slot:
         mirror: percent of the requests of which it gets a copy, unanswered.
         generation: the change that made this deployment; `NEW` while it is not on record.
         brought: whether it did not run before this change.
+        log_images: whether its prediction log keeps the images.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Slot:
     mirror: int = 0
     generation: int = NEW
     brought: bool = False
+    log_images: bool = True
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,7 @@ class Rollout:
                     traffic=slot.traffic,
                     mirror=slot.mirror,
                     threads=max(1, int(slot.cpu)),
+                    log_images=slot.log_images,
                 )
                 for slot in self.slots
             ),

@@ -48,6 +48,7 @@ MIGRATIONS = {
         "INSERT INTO endpoint_shares (endpoint, generation, deployment_generation, traffic, mirror, brought)"
         " SELECT endpoint, generation, generation, 100, 0, 1 FROM endpoint_deployments",
     ],
+    3: ["ALTER TABLE endpoint_deployments ADD COLUMN log_images INTEGER NOT NULL DEFAULT 1"],
 }
 
 

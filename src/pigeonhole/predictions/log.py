@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 import threading
-import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database
 from pigeonhole.core.errors import PigeonholeError, UsageError
 from pigeonhole.predictions.blocks import Block, Entry, pack, statistic_names
+from pigeonhole.predictions.failing import Failing
 from pigeonhole.predictions.retention import Limits
 from pigeonhole.predictions.tables import declare
 from pigeonhole.predictions.writing import BlockWriter
@@ -33,7 +33,6 @@ BLOCK_ROWS = 2_000
 BLOCK_IMAGES = 4_096
 BLOCK_BYTES = 8 << 20
 RETRY_S = 1.0
-_TELL_S = 60.0
 
 
 class PredictionLog:
@@ -88,7 +87,7 @@ class PredictionLog:
         self._taken = self._taken_bytes = self._lost = 0
         self._blocks = 0
         self._given_up = False
-        self._failing = _Failing(endpoint)
+        self._failing = Failing(endpoint)
         self._work = threading.Event()
         self._hurry = threading.Event()
         self._progress = threading.Condition()
@@ -200,14 +199,15 @@ class PredictionLog:
             self._progress.notify_all()
 
     def _packed(self, batch: list[Entry]) -> list[tuple[Block, bytes]]:
-        """One block; where an entry is unfit, a block for each of the others."""
+        """One block; where entries do not fit together, one of each half, and so on."""
         try:
             packed = pack(
                 batch, source=self.source, number=self._blocks, endpoint=self.endpoint, shape_HWC=self._shape_HWC
             )
         except Exception:  # the edge of a thread: the server answers on, and /metrics tells what was lost
             if len(batch) > 1:
-                return [block for entry in batch for block in self._packed([entry])]
+                half = len(batch) // 2
+                return self._packed(batch[:half]) + self._packed(batch[half:])
             self._lost += 1
             logger.exception("request %s is lost to the prediction log", batch[0].request_id)
             return []
@@ -249,38 +249,3 @@ def _step_back() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-
-
-class _Failing:
-    """Says that the log cannot be written: when it begins, once a minute, and when it is over."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._since: float | None = None
-        self._told = 0.0
-
-    def tell(self, error: Exception, waiting: int, dropped: int) -> None:
-        now = time.monotonic()
-        if self._since is not None and now - self._told < _TELL_S:
-            return
-        self._since, self._told = self._since or now, now
-        logger.error(
-            "the prediction log of %s cannot be written: %s\naccepted: a database that takes writes\n"
-            "next: make room on the disk, or end what locks the database; the endpoint answers on, %d requests wait"
-            " for the log and %d are lost to it",
-            self._endpoint,
-            str(error).strip() or type(error).__name__,
-            waiting,
-            dropped,
-        )
-
-    def over(self, dropped: int) -> None:
-        if self._since is not None:
-            seconds = time.monotonic() - self._since
-            logger.info(
-                "the prediction log of %s is written again after %.0f s; %d requests are lost to it so far",
-                self._endpoint,
-                seconds,
-                dropped,
-            )
-            self._since = None

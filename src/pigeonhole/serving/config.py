@@ -26,6 +26,7 @@ class ServedDeployment:
         mirror: the percentage, 0–100, of the requests answered by others that it gets a copy of; what it says to
             those is logged and never returned.
         threads: threads that one batch may use.
+        log_images: whether its prediction log keeps the images, or only statistics of them.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ServedDeployment:
     traffic: int
     mirror: int = 0
     threads: int = 1
+    log_images: bool = True
 
     @property
     def model_name(self) -> str:
@@ -148,6 +150,7 @@ _DEPLOYMENT_KINDS: Kinds = {
     "traffic": (int,),
     "mirror": (int,),
     "threads": (int,),
+    "log_images": (bool,),
 }
 _KINDS: Kinds = {
     "deployments": (list,),
@@ -186,7 +189,7 @@ def _unfit(value: Any, kinds: Kinds, wanted: tuple[str, ...], place: str) -> lis
     for key, item in value.items():
         if key not in kinds:
             problems.append(f"{place}{key}: unknown key")
-        elif not isinstance(item, kinds[key]) or isinstance(item, bool):
+        elif not isinstance(item, kinds[key]) or (isinstance(item, bool) and bool not in kinds[key]):
             problems.append(f"{place}{key}: {item!r}")
     return problems
 

@@ -116,4 +116,9 @@ def _others(deployment: Deployed) -> Gauges:
         "mirror_dropped_total": ("counter", "Copies dropped since too many waited", float(counted.mirror_dropped)),
         "log_written_total": ("counter", "Requests in the prediction log", float(log.written if log else 0)),
         "log_dropped_total": ("counter", "Requests lost to the prediction log", float(log.dropped if log else 0)),
+        "log_images_dropped_total": (
+            "counter",
+            "The oldest images that left the prediction log for newer ones",
+            float(log.images_dropped if log else 0),
+        ),
     }

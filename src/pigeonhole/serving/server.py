@@ -118,6 +118,7 @@ def _open_log(config: ServingConfig, told: ServedDeployment, bundle: Bundle) -> 
         bundle_sha256=bundle.sha256,
         class_names=bundle.class_names,
         shape_HWC=bundle.shape_HWC,
+        log_images=told.log_images,
     )
 
 

@@ -24,6 +24,7 @@ def deploy(
     deployment: str = "blue",
     traffic: Mapping[str, int] | str | None = None,
     key: str | None = None,
+    log_images: bool = True,
     workspace: Workspace | str | Path | None = None,
 ) -> endpoints.EndpointStatus:
     """A model behind an endpoint, in the background; its state says whether it answers, why not, and what to do.
@@ -39,6 +40,7 @@ def deploy(
         traffic: percent of the requests by deployment, or `blue=90,green=10`; `None` gives a new deployment nothing
             beside others, and everything alone.
         key: what requests must carry as `Authorization: Bearer KEY`; `None` asks for none on loopback.
+        log_images: whether the prediction log keeps the images, or only statistics of them.
         workspace: where the model is registered and the endpoint recorded.
 
     Raises:
@@ -61,6 +63,7 @@ def deploy(
         memory_gib=memory_gib,
         traffic=traffic,
         keys=(key,) if key else None,
+        log_images=log_images,
     )
 
 
