@@ -119,11 +119,13 @@ def test_every_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def _asks(endpoint: str, picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Something for the prediction log."""
+    """Something for the prediction log; it is written behind the answer, and who gives feedback waits for that."""
     run(["endpoints", "show", endpoint, "--json"])
     url = json.loads(capsys.readouterr().out)["url"]
     reply = httpx.post(f"{url}/score", content=picture.read_bytes(), headers={"content-type": "image/png"}, timeout=30)
     assert reply.status_code == 200
+    said = httpx.post(f"{url}/feedback", json={"request_id": reply.json()["request_id"], "label": "7"}, timeout=30)
+    assert said.status_code == 200
 
 
 def _serves(words: list[str], place: Path) -> None:
