@@ -25,9 +25,12 @@ _PUBLIC = {
     "diff_datasets": ("datasets", "diff"),
     "doctor": ("doctor", "doctor"),
     "endpoint": ("endpoints", "endpoint"),
+    "endpoint_history": ("endpoints", "history"),
+    "endpoint_keys": ("endpoints", "keys"),
     "endpoint_logs": ("endpoints", "logs"),
     "evaluate": ("evaluate", "evaluate"),
     "export_dataset": ("datasets", "export"),
+    "export_log": ("export_log", "export_log"),
     "find_learning_rate": ("learning_rate", "find_learning_rate"),
     "ingest": ("ingest", "ingest"),
     "lineage": ("lineage", "lineage"),
@@ -46,14 +49,17 @@ _PUBLIC = {
     "register": ("register", "register"),
     "register_onnx": ("register", "register_onnx"),
     "remove_dataset": ("datasets", "remove"),
+    "remove_deployment": ("endpoints", "remove_deployment"),
     "remove_model": ("registry", "remove"),
     "remove_run": ("runs", "remove"),
+    "rollback": ("endpoints", "rollback"),
     "run": ("runs", "run"),
     "sample": ("datasets", "sample"),
     "serve": ("serve", "serve"),
     "status": ("status", "status"),
     "stop": ("endpoints", "stop"),
     "train": ("train", "train"),
+    "update_endpoint": ("endpoints", "update"),
 }
 
 if TYPE_CHECKING:
@@ -68,10 +74,16 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.deploy import deploy as deploy
     from pigeonhole.workflows.doctor import doctor as doctor
     from pigeonhole.workflows.endpoints import endpoint as endpoint
+    from pigeonhole.workflows.endpoints import history as endpoint_history
+    from pigeonhole.workflows.endpoints import keys as endpoint_keys
     from pigeonhole.workflows.endpoints import list_endpoints as list_endpoints
     from pigeonhole.workflows.endpoints import logs as endpoint_logs
+    from pigeonhole.workflows.endpoints import remove_deployment as remove_deployment
+    from pigeonhole.workflows.endpoints import rollback as rollback
     from pigeonhole.workflows.endpoints import stop as stop
+    from pigeonhole.workflows.endpoints import update as update_endpoint
     from pigeonhole.workflows.evaluate import evaluate as evaluate
+    from pigeonhole.workflows.export_log import export_log as export_log
     from pigeonhole.workflows.ingest import ingest as ingest
     from pigeonhole.workflows.learning_rate import find_learning_rate as find_learning_rate
     from pigeonhole.workflows.lineage import lineage as lineage

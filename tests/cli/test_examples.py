@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import shlex
 import shutil
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pigeonhole.cli.main import run
@@ -59,6 +61,13 @@ STORY = [
     "endpoints list",
     "endpoints show",
     "endpoints logs",
+    "endpoints export-log",
+    "pigeonhole deploy digits:2 --endpoint digits --deployment green --cpu 0.5",
+    "endpoints update",
+    "endpoints rollback",
+    "endpoints history",
+    "endpoints rm",
+    "endpoints keys",
     "endpoints stop",
     "models rm",
     "runs rm",
@@ -97,6 +106,8 @@ def test_every_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> 
                     run(["data", "export", "digits", "--to", "pictures", "--format", "folder", "--split", "test"]) == 0
                 )
                 shutil.copy(next((place / "pictures").rglob("7/*.png")), place / "seven.png")
+            if step == "endpoints export-log":
+                _asks("digits", place / "seven.png", capsys)
             if step == "serve":
                 _serves(words, place)
                 continue
@@ -105,6 +116,16 @@ def test_every_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> 
             said = capsys.readouterr()
             assert code == 0, f"{line}\n{said.err}"
             assert said.out.strip(), line
+
+
+def _asks(endpoint: str, picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Something for the prediction log; it is written behind the answer, and who gives feedback waits for that."""
+    run(["endpoints", "show", endpoint, "--json"])
+    url = json.loads(capsys.readouterr().out)["url"]
+    reply = httpx.post(f"{url}/score", content=picture.read_bytes(), headers={"content-type": "image/png"}, timeout=30)
+    assert reply.status_code == 200
+    said = httpx.post(f"{url}/feedback", json={"request_id": reply.json()["request_id"], "label": "7"}, timeout=30)
+    assert said.status_code == 200
 
 
 def _serves(words: list[str], place: Path) -> None:

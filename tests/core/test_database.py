@@ -103,6 +103,50 @@ def test_a_migration_that_fails_leaves_the_old_version(database):
     database.declare("tests", {**THINGS, 2: ["ALTER TABLE things ADD COLUMN colour TEXT"]})
 
 
+def test_a_migration_may_do_what_no_statement_can(database):
+    database.execute("INSERT INTO things VALUES ('a', 2, NULL)")
+
+    def name_by_size(transaction):
+        for row in transaction.execute("SELECT name, size FROM things"):
+            transaction.execute(
+                "UPDATE things SET name = ? WHERE name = ?", (row["name"] * int(row["size"]), row["name"])
+            )
+
+    database.declare("tests", {**THINGS, 2: [name_by_size]})
+    assert names(database) == ["aa"]
+
+
+def test_a_connection_that_the_server_dropped_is_made_anew(postgres_url):
+    lost, other = Database(postgres_url), Database(postgres_url)
+    lost.execute("SELECT 1")
+    other.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'postgres'"
+    )
+    with pytest.raises(Exception, match="terminat"), lost.transaction() as transaction:
+        transaction.execute("SELECT 1")
+    with lost.transaction() as transaction:
+        assert transaction.execute("SELECT 1 AS one") == [{"one": 1}]
+    lost.close()
+    with pytest.raises(Exception, match="closed"):
+        lost.execute("SELECT 1")
+    other.close()
+
+
+def test_a_disk_that_fills_up_undoes_the_transaction_and_nothing_else(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/records.db", durable=True)
+    database.declare("tests", THINGS)
+    database.execute("INSERT INTO things VALUES ('a', 1, NULL)")
+    database.execute("PRAGMA max_page_count = 1")  # the least that holds what is there
+    with pytest.raises(Exception, match="full"), database.transaction() as transaction:
+        transaction.execute("INSERT INTO things VALUES ('b', 1, ?)", (bytes(1 << 20),))
+    assert names(database) == ["a"]
+    database.execute("PRAGMA max_page_count = 10000")
+    with database.transaction() as transaction:
+        transaction.execute("INSERT INTO things VALUES ('c', 1, NULL)")
+    assert names(database) == ["a", "c"]
+    database.close()
+
+
 _DECLARER = """
 import sys
 from pigeonhole.core.database import Database

@@ -8,45 +8,18 @@ import subprocess
 import sys
 import threading
 
-import httpx
 import psutil
 import pytest
 
 from pigeonhole import endpoints
 from pigeonhole.core.errors import NotFoundError, UsageError
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.endpoints import deploying
+from pigeonhole.endpoints import changing
 from pigeonhole.endpoints.resources import cores, memory_gib
 from pigeonhole.predictions import read_window
-from tests.bundle.tiny_onnx import band_images
 from tests.core import postgres
+from tests.endpoints.asking import deploy, free_port, is_gone, score, states, under_load
 from tests.endpoints.waiting import wait_for
-
-ROWS = band_images(3)[0].reshape(3, -1).tolist()
-
-
-def deploy(workspace, folder, model="bands:1", **options):
-    return endpoints.deploy(
-        workspace, **{"endpoint": "bands", "bundle_folder": folder, "model": model, "port": 0, **options}
-    )
-
-
-def score(status, key=None):
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    return httpx.post(f"{status.url}/score", json={"data": ROWS}, headers=headers, timeout=30)
-
-
-def states(workspace, name="bands"):
-    return [event["state"] for event in endpoints.events(workspace, name)]
-
-
-def is_gone(pid):
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_an_endpoint_answers_is_listed_and_leaves_nothing_behind(workspace, tiny):
@@ -109,27 +82,13 @@ def test_asking_again_for_what_answers_starts_nothing(workspace, tiny):
 
 def test_a_new_version_takes_over_without_a_lost_request(workspace, tiny, other):
     status = deploy(workspace, tiny)
-    answers, done = [], threading.Event()
-
-    def ask():
-        # A new connection each time, so that every one is accepted by whoever is there.
-        while not done.is_set():
-            answers.append(score(status))
-
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    newer = deploy(workspace, other, "bands:2")
-    before = len(answers)
-    wait_for(lambda: len(answers) > before + 20, "answers from the new version")
-    done.set()
-    for thread in threads:
-        thread.join()
+    with under_load(status) as load:
+        newer = deploy(workspace, other, "bands:2")
     assert (newer.state, newer.url) == ("Healthy", status.url)
     assert [each.model for each in newer.deployments] == ["bands:2"]
-    assert {answer.status_code for answer in answers} == {200}
-    assert {answer.json()["model"] for answer in answers} == {"bands:1", "bands:2"}
-    assert answers[-1].json()["model"] == "bands:2"
+    assert load.lost == []
+    assert load.models == {"bands:1", "bands:2"}
+    assert load.answers[-1] == (200, "bands:2")
     old = next(pid for pid in status.pids if pid not in newer.pids)
     wait_for(lambda: is_gone(old), "the old server's end")
 
@@ -388,6 +347,6 @@ def test_an_endpoint_with_its_records_on_postgresql(workspace, tiny, other, monk
 
 
 def test_a_supervisor_that_cannot_start_is_told_with_its_log(workspace, tiny, monkeypatch):
-    monkeypatch.setattr(deploying.sys, "executable", "/bin/false")
+    monkeypatch.setattr(changing.sys, "executable", "/bin/false")
     with pytest.raises(Exception, match="did not start"):
         deploy(workspace, tiny)

@@ -28,11 +28,22 @@ class Server:
         return self.client.post("/score", json={"data": data, **more})
 
 
+ONE = {"bundle_folder": "bundle_folder", "model": "model", "deployment": "name", "threads": "threads"}
+
+
+def of_bundle(config):
+    """The same config with one deployment in the place of the keys that a server of one bundle is told by."""
+    if "deployments" in config:
+        return config
+    one = {"name": "blue", "model": "", "traffic": 100} | {ONE[key]: config[key] for key in ONE if key in config}
+    return {"deployments": [one]} | {key: value for key, value in config.items() if key not in ONE}
+
+
 def start(folder, **config):
     """The process, the news it announced (or None), and its log."""
     read_end, write_end = os.pipe()
     path = folder / "config.json"
-    path.write_text(json.dumps({"port": 0, "status_fd": write_end, **config}))
+    path.write_text(json.dumps({"port": 0, "status_fd": write_end, **of_bundle(config)}))
     log_path = folder / "server.log"
     with log_path.open("ab") as log:
         process = subprocess.Popen(
@@ -46,6 +57,8 @@ def start(folder, **config):
     with os.fdopen(read_end) as pipe:
         readable, _, _ = select.select([pipe], [], [], 60)
         line = pipe.readline() if readable else ""
+        while line and "loading" in json.loads(line):
+            line = pipe.readline()
     return process, json.loads(line) if line else None, log_path
 
 

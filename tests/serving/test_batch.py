@@ -73,7 +73,8 @@ def test_a_batch_has_a_limit_and_a_larger_request_goes_alone(monkeypatch):
         assert [len(answer) for answer in answers] == [3, 1, 1, 9, 2]
 
     run(scenario())
-    assert model.sizes == [4, 1, 9, 2]
+    # The nine images of one request run in parts.
+    assert model.sizes == [4, 1, 4, 4, 1, 2]
 
 
 def test_a_failing_model_fails_its_batch_and_not_the_next():

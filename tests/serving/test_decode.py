@@ -8,11 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pigeonhole.core.errors import DataError, UsageError
-from pigeonhole.serving.decode import AMBIGUOUS, decode_json
+from pigeonhole.serving.protocols import azure
+from pigeonhole.serving.protocols.decoded import Facts, finished
+from pigeonhole.serving.protocols.rows import AMBIGUOUS
 
 SHAPE = (2, 3, 1)
 RGB = (2, 3, 3)
 ROW = [0, 10, 20, 30, 40, 255]
+
+
+def decode_json(body, shape, max_images):
+    facts = Facts("bands:3", "blue", shape, ("top", "bottom"), None, max_images, 1_000_000)
+    return finished(azure.decode_json(body, facts))
 
 
 def decode(data, shape=SHAPE, max_images=100, **more):
@@ -132,6 +139,21 @@ def test_all_mistakes_are_counted_and_ten_are_shown():
     assert "… and 3 more" in message
     with pytest.raises(DataError, match="… and 15 more"):
         decode([[1]] * 25)
+
+
+@pytest.mark.parametrize("value", [-0.001, 1.001, 256, 1e400, True, "0.5", None, [0.5]])
+def test_one_value_among_decimals_that_does_not_fit_is_found(value):
+    row = [0.5, 0.25, 0, 1, 0.125, value]
+    with pytest.raises(DataError, match=r"data\[1\]\["):
+        decode([[0.5] * 6, row])
+
+
+def test_a_large_body_is_left_to_a_thread_and_read_alike():
+    content = json.dumps({"data": [[0.5] * 6] * 20_000}).encode()
+    facts = Facts("bands:3", "blue", SHAPE, ("top", "bottom"), None, 20_000, 1_000_000)
+    work = azure.decode_json(content, facts)
+    assert callable(work)
+    assert work().pixels == b"\x80" * 120_000
 
 
 def test_over_the_chosen_scale():

@@ -12,7 +12,7 @@ import pytest
 from pigeonhole.core.database import Database
 from pigeonhole.core.errors import SpecError, UsageError
 from pigeonhole.predictions import read_window
-from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.config import ServedDeployment, ServingConfig
 from tests.bundle.tiny_onnx import band_images, expected_probs, tiny_model, write_tiny
 from tests.serving.server_process import serving, start
 
@@ -76,10 +76,15 @@ def test_off_loopback_without_a_key(tiny, tmp_path):
 
 def test_a_config_with_mistakes_names_them_all(tmp_path):
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"port": "80", "hots": "x", "threads": True}))
+    deployments = [{"name": "blue", "bundle_folder": "x", "model": 3, "threads": True, "weight": 1}, "green"]
+    path.write_text(json.dumps({"port": "80", "hots": "x", "deployments": deployments}))
     with pytest.raises(SpecError) as caught:
         ServingConfig.read(path)
-    assert all(word in str(caught.value) for word in ("bundle_folder is missing", "port: '80'", "hots: ", "threads: "))
+    said = ["port: '80'", "hots: ", "deployments[1]: a str", *(f"deployments[0].{key}" for key in ("traffic", "model"))]
+    assert all(word in str(caught.value) for word in [*said, "deployments[0].threads: True", "deployments[0].weight"])
+    path.write_text("{}")
+    with pytest.raises(SpecError, match="deployments is missing"):
+        ServingConfig.read(path)
     for text in ("", "[]", "{"):
         path.write_text(text)
         with pytest.raises(SpecError):
@@ -87,20 +92,24 @@ def test_a_config_with_mistakes_names_them_all(tmp_path):
 
 
 def test_a_config_written_is_the_config_read(tmp_path):
-    config = ServingConfig(tmp_path / "b", "digits:3", "green", "digits", "sqlite:///x", "::1", 9, ("ab",), 2)
+    deployments = (
+        ServedDeployment("blue", "digits:3", tmp_path / "b", 90, threads=2),
+        ServedDeployment("green", "", tmp_path / "g", 10, mirror=5),
+    )
+    config = ServingConfig(deployments, "digits", "sqlite:///x", "::1", 9, ("ab",))
     (tmp_path / "config.json").write_text(config.to_json())
     assert ServingConfig.read(tmp_path / "config.json") == config
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "::1"])
 def test_loopback_needs_no_key(tmp_path, host):
-    ServingConfig(tmp_path, host=host)
+    ServingConfig.of_bundle(tmp_path, host=host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "example.org", ""])
 def test_elsewhere_it_does(tmp_path, host):
     with pytest.raises(UsageError, match="without a key"):
-        ServingConfig(tmp_path, host=host)
+        ServingConfig.of_bundle(tmp_path, host=host)
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
@@ -146,7 +155,7 @@ def test_a_socket_and_news_can_be_inherited(tiny, tmp_path):
     listener = socket.create_server(("127.0.0.1", 0))
     read_end, write_end = os.pipe()
     (tmp_path / "c.json").write_text(
-        json.dumps({"bundle_folder": str(tiny.folder), "socket_fd": listener.fileno(), "status_fd": write_end})
+        ServingConfig.of_bundle(tiny.folder, socket_fd=listener.fileno(), status_fd=write_end).to_json()
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "pigeonhole.serving", str(tmp_path / "c.json")], pass_fds=[listener.fileno(), write_end]

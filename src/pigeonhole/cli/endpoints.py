@@ -7,16 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from pigeonhole.cli.options import Json, WorkspaceFolder, example
+from pigeonhole.cli import endpoint_changes, prediction_log
+from pigeonhole.cli.endpoint_changes import finish, print_status
+from pigeonhole.cli.options import EndpointName, Json, WorkspaceFolder, example
 from pigeonhole.cli.output import interval, percent, print_facts, print_json, print_table, print_text, suggest
 
 ModelOrBundle = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model (digits@champion, digits:3), or the folder of a bundle.")
 ]
-EndpointName = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's name.")]
 Host = Annotated[str, typer.Option(help="The address to listen on; off loopback a key is wanted.")]
 Port = Annotated[int, typer.Option(help="The port to listen on; 0 for any free one.", min=0, max=65535)]
-endpoints = typer.Typer(help="Look at endpoints and stop them.", no_args_is_help=True)
+endpoints = typer.Typer(help="Look at endpoints, change them and stop them.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,23 +29,40 @@ def add_to(app: typer.Typer) -> None:
     endpoints.command("list", epilog=example("pigeonhole endpoints list"))(list_)
     endpoints.command("show", epilog=example("pigeonhole endpoints show digits"))(show)
     endpoints.command("logs", epilog=example("pigeonhole endpoints logs digits --lines 20"))(logs)
+    endpoint_changes.add_to(endpoints)
     endpoints.command("stop", epilog=example("pigeonhole endpoints stop digits"))(stop)
+    prediction_log.add_to(endpoints)
     app.add_typer(endpoints, name="endpoints")
 
 
 def deploy(
     model: ModelOrBundle,
     endpoint: Annotated[str, typer.Option(help="The endpoint's name.")],
-    port: Port = 8080,
-    host: Host = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(help="The port; 0 for any free one. Default: the endpoint's, or 8080.", min=0, max=65535),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="The address; off loopback a key is wanted. Default: the endpoint's."),
+    ] = None,
     cpu: Annotated[float, typer.Option(help="Processor cores asked for.", min=0.1)] = 1.0,
     memory: Annotated[float, typer.Option(help="Memory asked for, in GiB.", min=0.1)] = 1.0,
-    deployment: Annotated[str, typer.Option(help="The deployment's name.")] = "blue",
+    deployment: Annotated[
+        str, typer.Option(help="The deployment's name; one of that name is replaced, without losing a request.")
+    ] = "blue",
+    traffic: Annotated[
+        str | None,
+        typer.Option(metavar="blue=90,green=10", help="Percent by deployment. Default: nothing beside others."),
+    ] = None,
     key: Annotated[str | None, typer.Option(help="The key that requests must carry.", envvar="PIGEONHOLE_KEY")] = None,
+    image_log: Annotated[
+        bool, typer.Option("--image-log/--no-image-log", help="Keep the images in the prediction log.")
+    ] = True,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
-    """Put a model version behind an endpoint, in the background."""
+    """Put a model version behind an endpoint, in the background: as its first deployment, or beside the others."""
     from pigeonhole.workflows.deploy import deploy as run
 
     status = run(
@@ -55,30 +73,13 @@ def deploy(
         cpu=cpu,
         memory_gib=memory,
         deployment=deployment,
+        traffic=traffic,
         key=key,
+        log_images=image_log,
         workspace=workspace,
     )
-    _print_status(status.to_dict(), json)
-    if not status.deployed:
-        raise typer.Exit(6)
+    finish(status.to_dict(), status.deployed, json)
     suggest(f"pigeonhole monitor {status.name}")
-
-
-def _print_status(facts: dict[str, Any], json: bool) -> None:
-    if json:
-        print_json(facts)
-        return
-    print_facts(
-        f"endpoint {facts['name']}  {facts['state']}",
-        {
-            "reason": facts.get("reason") or None,
-            "remedy": facts.get("remedy") or None,
-            "url": facts["url"],
-            "deployments": "; ".join(f"{item['name']} serves {item['model']}" for item in facts["deployments"]),
-            "processes": ", ".join(map(str, facts["pids"])) or None,
-            "key": facts.get("key"),
-        },
-    )
 
 
 def serve(
@@ -181,7 +182,7 @@ def show(endpoint: EndpointName, json: Json = False, workspace: WorkspaceFolder 
     """Show an endpoint: state, reason, remedy, deployments, processes."""
     from pigeonhole.workflows.endpoints import endpoint as run
 
-    _print_status(run(endpoint, workspace=workspace).to_dict(), json)
+    print_status(run(endpoint, workspace=workspace).to_dict(), json)
 
 
 def logs(

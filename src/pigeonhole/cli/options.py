@@ -20,6 +20,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A setting of the model, such as epochs=5. Repeatable."),
 ]
+EndpointName = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's name.")]
 Seed = Annotated[int, typer.Option(help="The one number from which all randomness follows.", min=0)]
 
 

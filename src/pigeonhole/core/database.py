@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pigeonhole.core.errors import UsageError
@@ -45,27 +45,45 @@ class Transaction:
         self._connection.cursor().executemany(self._dialect.adapt(statement), rows)
 
 
+# A step of a migration: a statement, or what no statement can do.
+Step = str | Callable[[Transaction], None]
+
+
 class _Dialect(Protocol):
     def connect(self) -> Any: ...
+    def is_lost(self, connection: Any) -> bool: ...
     def begin(self, connection: Any) -> None: ...
+    def roll_back(self, connection: Any) -> None: ...
     def adapt(self, statement: str) -> str: ...
     def queue(self, transaction: Transaction) -> None: ...
 
 
 class _Sqlite:
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, durable: bool, busy_timeout_s: float) -> None:
         self._path = path
+        self._synchronous = "FULL" if durable else "NORMAL"
+        self._busy_timeout_s = busy_timeout_s
 
     def connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
         _use_wal(connection)
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA synchronous={self._synchronous}")
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
+
+    def is_lost(self, connection: sqlite3.Connection) -> bool:  # noqa: ARG002 - a file stays where it is
+        return False
 
     def begin(self, connection: sqlite3.Connection) -> None:
         # IMMEDIATE takes the write lock at once, so two writers wait for each other instead of failing halfway.
         connection.execute("BEGIN IMMEDIATE")
+
+    def roll_back(self, connection: sqlite3.Connection) -> None:
+        # A full disk makes SQLite roll back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
     def adapt(self, statement: str) -> str:
         return statement
@@ -102,8 +120,16 @@ class _Postgres:
         connection.execute(f"SET search_path TO {SCHEMA}")
         return connection
 
+    def is_lost(self, connection: Any) -> bool:
+        """Whether the server, or the way to it, went away: psycopg closes a connection when it finds that out."""
+        return bool(connection.closed)
+
     def begin(self, connection: Any) -> None:
         connection.execute("BEGIN")
+
+    def roll_back(self, connection: Any) -> None:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
 
     def adapt(self, statement: str) -> str:
         return (
@@ -121,43 +147,51 @@ class _Postgres:
 class Database:
     """One connection to the workspace's records; threads of one process may share it and take turns.
 
+    Every kind of commit outlives the process, killed or not. A connection that a server dropped is made anew by the
+    next statement.
+
     Args:
         url: `sqlite:///PATH` or `postgresql://…`.
+        durable: True forces each commit onto the disk before it returns. False leaves that to SQLite's next
+            checkpoint, and a power cut may undo the last commits (never break the file); PostgreSQL always forces.
+        busy_timeout_s: how long a statement waits for another process that writes (SQLite).
 
     Raises:
         UsageError: another kind of URL.
         MissingDependencyError: PostgreSQL is asked for and psycopg is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, durable: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.url = url
-        self._dialect = _dialect_of(url)
+        self._dialect = _dialect_of(url, durable, busy_timeout_s)
         self._connection = self._dialect.connect()
+        self._closed = False
         self._turn = threading.RLock()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Statements inside the block are kept when it ends and undone when it raises."""
         with self._turn:
-            self._dialect.begin(self._connection)
+            connection = self._live()
+            self._dialect.begin(connection)
             try:
-                yield Transaction(self._connection, self._dialect)
+                yield Transaction(connection, self._dialect)
+                connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                self._dialect.roll_back(connection)
                 raise
-            self._connection.execute("COMMIT")
 
     def execute(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """Runs one statement by itself and returns its rows as dicts."""
         with self._turn:
-            return Transaction(self._connection, self._dialect).execute(statement, parameters)
+            return Transaction(self._live(), self._dialect).execute(statement, parameters)
 
-    def declare(self, room: str, migrations: Mapping[int, Sequence[str]]) -> None:
+    def declare(self, room: str, migrations: Mapping[int, Sequence[Step]]) -> None:
         """Brings a room's tables up to its newest format version, once.
 
         Args:
             room: the room that owns the tables.
-            migrations: format version (from 1, without gaps) → the statements that lead to it from the one before.
+            migrations: format version (from 1, without gaps) → the steps that lead to it from the one before.
 
         Raises:
             UsageError: the tables were written by a later release.
@@ -179,8 +213,8 @@ class Database:
                     "use the pigeonhole release that wrote this workspace, or a later one",
                 )
             for version in range(current + 1, newest + 1):
-                for statement in migrations[version]:
-                    transaction.execute(statement)
+                for step in migrations[version]:
+                    _take(step, transaction)
             transaction.execute(
                 "INSERT INTO format_versions (room, version) VALUES (?, ?)"
                 " ON CONFLICT (room) DO UPDATE SET version = excluded.version",
@@ -196,7 +230,13 @@ class Database:
 
     def close(self) -> None:
         """Ends the connection."""
+        self._closed = True
         self._connection.close()
+
+    def _live(self) -> Any:
+        if not self._closed and self._dialect.is_lost(self._connection):
+            self._connection = self._dialect.connect()
+        return self._connection
 
     def _version(self, room: str) -> int | None:
         try:
@@ -208,9 +248,16 @@ class Database:
         return rows[0]["version"] if rows else None
 
 
-def _dialect_of(url: str) -> _Dialect:
+def _take(step: Step, transaction: Transaction) -> None:
+    if isinstance(step, str):
+        transaction.execute(step)
+    else:
+        step(transaction)
+
+
+def _dialect_of(url: str, durable: bool, busy_timeout_s: float) -> _Dialect:
     if url.startswith("sqlite:///"):
-        return _Sqlite(url.removeprefix("sqlite:///"))
+        return _Sqlite(url.removeprefix("sqlite:///"), durable, busy_timeout_s)
     if url.startswith(("postgresql://", "postgres://")):
         return _Postgres(url)
     raise UsageError(

@@ -9,6 +9,7 @@ PigeonholeError            exit  HTTP   meaning
 ├── DataError                 3   422   images, labels or files that cannot be used
 │   └── ArrayError            3   422   an X or y cannot be used; also a ValueError, as scikit-learn expects
 ├── MissingDependencyError    4   501   an optional package is not installed
+├── UnavailableError          1   503   a part that is needed does not answer now, and may later
 ├── BudgetError               5   504   time or memory ran out before there was a result
 ├── GateError                 6   409   a check refused, or an alarm is raised
 └── TrainingError             1   500   training cannot go on (NaN loss, a checkpoint not written)
@@ -94,6 +95,12 @@ class MissingDependencyError(PigeonholeError):
 
     exit_code = 4
     http_status = 501
+
+
+class UnavailableError(PigeonholeError):
+    """A part that is needed (a database, a process) does not answer now, and may later."""
+
+    http_status = 503
 
 
 class BudgetError(PigeonholeError):

@@ -13,6 +13,7 @@ from pigeonhole.core.locks import exclusive
 from pigeonhole.endpoints import records
 from pigeonhole.endpoints.processes import Identity
 from pigeonhole.endpoints.supervisor import Supervisor
+from pigeonhole.endpoints.tables import declare
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
 
 
 def _register(database_url: str, name: str) -> None:
-    database = records.declare(Database(database_url))
+    database = declare(Database(database_url))
     identity = Identity.of(os.getpid())
     if identity:
         records.set_supervisor(database, name, identity)

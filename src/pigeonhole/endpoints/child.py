@@ -15,36 +15,44 @@ from pathlib import Path
 from typing import Any
 
 from pigeonhole.endpoints.logfile import tail
-from pigeonhole.endpoints.processes import Identity, memory_bytes
+from pigeonhole.endpoints.processes import Identity, demand_s, memory_bytes
 from pigeonhole.serving import ServingConfig
+from pigeonhole.serving.listening import listen
 
 HEALTH_TIMEOUT_S = 2.0
+# As `serving.server` names them, which is too much to load for two numbers.
+HAND_OVER, SHED = signal.SIGUSR1, signal.SIGUSR2
 LOG_LINES = 15
+_PROBE_HOST = "127.0.0.1"
 
 
 class Child:
     """A server process that has been started.
 
     Args:
-        config: what it serves; its socket and status pipe are filled in here.
+        config: what it serves; its sockets and status pipe are filled in here.
         listener: the socket it shall accept from; stays open here, so that nobody is refused between two servers.
         folder: where its config and the endpoint's log are.
         label: names the config file.
     """
 
     def __init__(self, config: ServingConfig, listener: socket.socket, folder: Path, label: str) -> None:
-        self._address = listener.getsockname()[:2]
         self._log = folder / "log.txt"
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         self.status_fd, write_fd = os.pipe()
         os.set_blocking(self.status_fd, False)
         self.started = time.perf_counter()
+        self.loading: str | None = None
         self.news: dict[str, Any] | None = None
         self.has_closed = False
         self.stopped: float | None = None
         self._heard = b""
-        path = folder / f"server-{label}.json"
-        told = replace(config, socket_fd=listener.fileno(), status_fd=write_fd)
+        self._path = path = folder / f"server-{label}.json"
+        # A door of its own: the endpoint's socket is shared, so a look through it might meet another process.
+        probe = listen(_PROBE_HOST, 0)
+        self._probe_port = int(probe.getsockname()[1])
+        inherited = [listener.fileno(), probe.fileno(), write_fd]
+        told = replace(config, socket_fd=inherited[0], probe_fd=inherited[1], status_fd=write_fd)
         _write_private(path, told.to_json())
         try:
             with self._log.open("ab") as log:
@@ -53,18 +61,19 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    pass_fds=[listener.fileno(), write_fd],
+                    pass_fds=inherited,
                     # Its own group: a Ctrl-C meant for someone else's terminal never reaches it.
                     process_group=0,
                 )
         finally:
             os.close(write_fd)
+            probe.close()
         self.pid = self._process.pid
         self.identity = Identity.of(self.pid)
 
     def listen(self) -> None:
-        """Reads what the process has said through its pipe: sets `news` once a whole line has come, `has_closed` at
-        its end, when nothing more is accepted.
+        """Reads what the process has said through its pipe: sets `loading` to the deployment that it takes in hand,
+        `news` once it is ready or says why not, `has_closed` at the pipe's end, when nothing more is accepted.
         """
         try:
             while part := os.read(self.status_fd, 65536):
@@ -72,8 +81,12 @@ class Child:
             self.has_closed = True
         except BlockingIOError:
             pass
-        if b"\n" in self._heard and self.news is None:
-            self.news = json.loads(self._heard.partition(b"\n")[0])
+        *lines, self._heard = self._heard.split(b"\n")
+        for line in map(json.loads, lines):
+            if "loading" in line:
+                self.loading = line["loading"]
+            else:
+                self.news = line
 
     @property
     def is_ready(self) -> bool:
@@ -105,17 +118,32 @@ class Child:
 
     def answers(self) -> bool:
         """Whether it says within two seconds that it is ready."""
-        return answers(*self._address)
+        return answers(_PROBE_HOST, self._probe_port)
 
     def memory_bytes(self) -> int:
         """The memory it holds."""
         return memory_bytes(self.pid)
+
+    def demand_s(self) -> float:
+        """The processor time that it has used or waited for."""
+        return demand_s(self.pid)
+
+    def shed(self) -> None:
+        """Asks it to end half of its connections, each with an answer, so that their clients come to others too."""
+        if self.returncode is None and self.is_ready:
+            self._process.send_signal(SHED)
 
     def stop(self) -> None:
         """Asks it to answer what is under way and end."""
         self.stopped = time.perf_counter()
         if self.returncode is None:
             self._process.terminate()
+
+    def hand_over(self) -> None:
+        """Asks it to leave new connections to others, and to end once nobody holds one to it any more."""
+        self.stopped = time.perf_counter()
+        if self.returncode is None:
+            self._process.send_signal(HAND_OVER if self.is_ready else signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends it at once."""
@@ -131,8 +159,9 @@ class Child:
             self._process.wait()
 
     def close(self) -> None:
-        """Lets go of its pipe."""
+        """Lets go of its pipe and its config."""
         os.close(self.status_fd)
+        self._path.unlink(missing_ok=True)
 
 
 def answers(host: str, port: int) -> bool:

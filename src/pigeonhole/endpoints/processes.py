@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -37,6 +38,11 @@ class Identity:
             return None
         pid, _, started_s = text.partition("@")
         return cls(int(pid), float(started_s))
+
+    @classmethod
+    def parse_all(cls, text: str | None) -> list[Identity]:
+        """What several `str`, with spaces between, wrote."""
+        return [found for part in (text or "").split() if (found := cls.parse(part))]
 
     def __str__(self) -> str:
         return f"{self.pid}@{self.started_s:.3f}"
@@ -94,6 +100,19 @@ def memory_bytes(pid: int) -> int:
         return int(info.rss)
     except psutil.Error:
         return 0
+
+
+def demand_s(pid: int) -> float:
+    """The processor time that a process has used or waited for, in seconds; 0 if it is gone.
+
+    What it waited for counts too: where other processes take the processor, a server that could do more uses little.
+    """
+    total_ns = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            ran, waited, _ = path.read_text().split()
+            total_ns += int(ran) + int(waited)
+    return total_ns / 1e9
 
 
 def holder_of(port: int) -> str:

@@ -1,47 +1,19 @@
-"""The tables of this room: what endpoints there are to be, what became of each deployment, and when it changed."""
+"""The rows of endpoints and their deployments: what became of each, when it changed, and whose processes they are."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database, Row, Transaction
+from pigeonhole.endpoints.plans import Slot
 from pigeonhole.endpoints.processes import Identity
-from pigeonhole.endpoints.states import FAILED, HEALTHY, TRANSITIONING, UNSCHEDULABLE
+from pigeonhole.endpoints.states import HEALTHY, TRANSITIONING
+from pigeonhole.endpoints.tables import SUPERVISOR_FORMAT
 
-ROOM = "endpoints"
-MIGRATIONS = {
-    1: [
-        # `generation` is the newest deployment asked for; a supervisor brings it about.
-        "CREATE TABLE endpoints (name TEXT PRIMARY KEY, generation INTEGER NOT NULL, key_hashes TEXT NOT NULL,"
-        " supervisor TEXT, created_at TEXT NOT NULL)",
-        "CREATE TABLE endpoint_deployments (endpoint TEXT NOT NULL, generation INTEGER NOT NULL,"
-        " deployment TEXT NOT NULL, model TEXT NOT NULL, bundle_folder TEXT NOT NULL, bundle_sha256 TEXT NOT NULL,"
-        " host TEXT NOT NULL, port INTEGER NOT NULL, key_hashes TEXT NOT NULL,"
-        " cpu REAL NOT NULL, memory_gib REAL NOT NULL,"
-        " state TEXT NOT NULL, reason TEXT NOT NULL, remedy TEXT NOT NULL, live INTEGER NOT NULL, server TEXT,"
-        " restarts INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, ended_at TEXT,"
-        " PRIMARY KEY (endpoint, generation))",
-        "CREATE TABLE endpoint_events (endpoint TEXT NOT NULL, generation INTEGER NOT NULL, at TEXT NOT NULL,"
-        " state TEXT NOT NULL, reason TEXT NOT NULL)",
-        "CREATE INDEX endpoint_events_by_time ON endpoint_events (endpoint, at)",
-    ],
-}
-
-
-@dataclass(frozen=True)
-class Wish:
-    """One deployment as it was asked for."""
-
-    deployment: str
-    model: str
-    bundle_folder: str
-    bundle_sha256: str
-    host: str
-    port: int
-    cpu: float
-    memory_gib: float
+_ASKED = "asked for"
 
 
 @dataclass(frozen=True)
@@ -52,15 +24,11 @@ class Report:
     reason: str
     remedy: str = ""
     live: bool = False
-    server: Identity | None = None
+    servers: tuple[Identity, ...] = ()
     restarts: int = 0
-    port: int = 0
-
-
-def declare(database: Database) -> Database:
-    """Makes the tables, or brings them up to date."""
-    database.declare(ROOM, MIGRATIONS)
-    return database
+    address: tuple[str, int] | None = None
+    traffic: int = 0
+    mirror: int = 0
 
 
 def endpoint(database: Database | Transaction, name: str) -> Row | None:
@@ -82,11 +50,12 @@ def deployments(database: Database | Transaction, name: str) -> list[Row]:
 
 
 def last_deployment(database: Database, name: str) -> Row | None:
-    """The newest deployment that ever was Healthy, else the newest one, ended or not."""
+    """Of the deployments that ever were Healthy the one that answers, or the last that did; else the newest."""
     rows = database.execute(
         "SELECT d.*, (SELECT COUNT(*) FROM endpoint_events e WHERE e.endpoint = d.endpoint"
         " AND e.generation = d.generation AND e.state = ?) AS healthy FROM endpoint_deployments d"
-        " WHERE d.endpoint = ? ORDER BY d.generation DESC",
+        " WHERE d.endpoint = ?"
+        " ORDER BY d.live DESC, COALESCE(d.ended_at, '9') DESC, d.traffic DESC, d.generation DESC",
         (HEALTHY, name),
     )
     return next((row for row in rows if row["healthy"]), rows[0] if rows else None)
@@ -99,78 +68,88 @@ def events(database: Database, name: str) -> list[Row]:
     )
 
 
-def ask(database: Database, name: str, wish: Wish, key_hashes: list[str]) -> tuple[int, Identity | None]:
-    """Asks for a deployment.
+def put_endpoint(transaction: Transaction, name: str, generation: int, key_hashes: Sequence[str], now: str) -> None:
+    """Makes the endpoint's row, or brings it up to its newest change."""
+    transaction.execute(
+        "INSERT INTO endpoints (name, generation, first_generation, key_hashes, supervisor, created_at)"
+        " VALUES (?, ?, ?, ?, NULL, ?)"
+        " ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, key_hashes = excluded.key_hashes",
+        (name, generation, generation, json.dumps(key_hashes), now),
+    )
 
-    Returns:
-        Its generation, and the supervisor that was on record.
-    """
-    with database.transaction() as transaction:
-        rows = transaction.execute(
-            "SELECT MAX(generation) AS newest FROM endpoint_deployments WHERE endpoint = ?", (name,)
-        )
-        generation = (rows[0]["newest"] or 0) + 1
-        now = utc_now()
-        transaction.execute(
-            "INSERT INTO endpoints (name, generation, key_hashes, supervisor, created_at) VALUES (?, ?, ?, NULL, ?)"
-            " ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, key_hashes = excluded.key_hashes",
-            (name, generation, json.dumps(key_hashes), now),
-        )
-        # What failed before is told no longer, now that something new is tried; it stays as history.
-        transaction.execute(
-            "UPDATE endpoint_deployments SET ended_at = ? WHERE endpoint = ? AND ended_at IS NULL AND live = 0"
-            " AND state IN (?, ?)",
-            (now, name, FAILED, UNSCHEDULABLE),
-        )
-        reason = "asked for"
-        transaction.execute(
-            "INSERT INTO endpoint_deployments (endpoint, generation, deployment, model, bundle_folder, bundle_sha256,"
-            " host, port, key_hashes, cpu, memory_gib, state, reason, remedy, live, server, restarts, created_at,"
-            " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, NULL, 0, ?, ?)",
-            (
-                name,
-                generation,
-                wish.deployment,
-                wish.model,
-                wish.bundle_folder,
-                wish.bundle_sha256,
-                wish.host,
-                wish.port,
-                json.dumps(key_hashes),
-                wish.cpu,
-                wish.memory_gib,
-                TRANSITIONING,
-                reason,
-                now,
-                now,
-            ),
-        )
-        _event(transaction, name, generation, TRANSITIONING, reason, now)
-        row = endpoint(transaction, name)
-    return generation, Identity.parse(row["supervisor"] if row else None)
+
+def put_deployment(
+    transaction: Transaction, name: str, generation: int, slot: Slot, address: tuple[str, int], now: str
+) -> None:
+    """Records a new deployment as asked for."""
+    transaction.execute(
+        # A deployment's own keys were those of format 1; the endpoint's count.
+        "INSERT INTO endpoint_deployments (endpoint, generation, deployment, model, bundle_folder, bundle_sha256,"
+        " host, port, key_hashes, cpu, memory_gib, state, reason, remedy, live, server, restarts, created_at,"
+        " updated_at, traffic, mirror, log_images)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?, ?, ?, '', 0, NULL, 0, ?, ?, 0, 0, ?)",
+        (
+            name,
+            generation,
+            slot.name,
+            slot.model,
+            slot.bundle_folder,
+            slot.bundle_sha256,
+            *address,
+            slot.cpu,
+            slot.memory_gib,
+            TRANSITIONING,
+            _ASKED,
+            now,
+            now,
+            int(slot.log_images),
+        ),
+    )
+    _event(transaction, name, generation, TRANSITIONING, _ASKED, now)
+
+
+def bring_back(transaction: Transaction, name: str, generation: int, now: str) -> bool:
+    """Asks for a deployment that was ended before; False where it has not ended."""
+    where = (name, generation)
+    rows = transaction.execute("SELECT ended_at FROM endpoint_deployments WHERE endpoint = ? AND generation = ?", where)
+    if not rows or rows[0]["ended_at"] is None:
+        return False
+    transaction.execute(
+        "UPDATE endpoint_deployments SET ended_at = NULL, state = ?, reason = ?, remedy = '', updated_at = ?"
+        " WHERE endpoint = ? AND generation = ?",
+        (TRANSITIONING, _ASKED, now, *where),
+    )
+    _event(transaction, name, generation, TRANSITIONING, _ASKED, now)
+    return True
 
 
 def tell(database: Database, name: str, generation: int, report: Report) -> None:
-    """Records what became of a deployment; a change of state or reason is also kept as an event."""
+    """Records the state of a deployment, unless it has ended; a change of state or reason is also kept as an event."""
     with database.transaction() as transaction:
         where = (name, generation)
         rows = transaction.execute(
-            "SELECT state, reason, port FROM endpoint_deployments WHERE endpoint = ? AND generation = ?", where
+            "SELECT state, reason, host, port FROM endpoint_deployments WHERE endpoint = ? AND generation = ?"
+            " AND ended_at IS NULL",
+            where,
         )
         if not rows:
             return
         now = utc_now()
+        host, port = report.address or (rows[0]["host"], rows[0]["port"])
         transaction.execute(
             "UPDATE endpoint_deployments SET state = ?, reason = ?, remedy = ?, live = ?, server = ?, restarts = ?,"
-            " port = ?, updated_at = ? WHERE endpoint = ? AND generation = ?",
+            " host = ?, port = ?, traffic = ?, mirror = ?, updated_at = ? WHERE endpoint = ? AND generation = ?",
             (
                 report.state,
                 report.reason,
                 report.remedy,
                 int(report.live),
-                str(report.server) if report.server else None,
+                " ".join(map(str, report.servers)) or None,
                 report.restarts,
-                report.port or rows[0]["port"],
+                host,
+                port,
+                report.traffic,
+                report.mirror,
                 now,
                 *where,
             ),
@@ -179,30 +158,29 @@ def tell(database: Database, name: str, generation: int, report: Report) -> None
             _event(transaction, name, generation, report.state, report.reason, now)
 
 
-def end_others(database: Database, name: str, kept: int | None) -> None:
-    """Marks deployments as ended: all that came before the generation `kept`, or every one."""
-    database.execute(
-        "UPDATE endpoint_deployments SET ended_at = ?, live = 0, server = NULL WHERE endpoint = ? AND ended_at IS NULL"
-        " AND generation < ?",
-        (utc_now(), name, 2**31 - 1 if kept is None else kept),
-    )
+def servers(database: Database, name: str) -> list[Identity]:
+    """The server processes of an endpoint that are on record, each once; several deployments share one."""
+    found = [identity for row in deployments(database, name) for identity in Identity.parse_all(row["server"])]
+    return list(dict.fromkeys(found))
 
 
-def end_one(database: Database, name: str, generation: int) -> None:
-    """Marks one deployment as ended: a newer one was asked for before it was ready."""
+def end_all(database: Database, name: str) -> None:
+    """Marks the servers of all deployments as gone."""
     database.execute(
-        "UPDATE endpoint_deployments SET ended_at = ?, live = 0, server = NULL WHERE endpoint = ? AND generation = ?",
-        (utc_now(), name, generation),
+        "UPDATE endpoint_deployments SET live = 0, server = NULL WHERE endpoint = ? AND ended_at IS NULL", (name,)
     )
 
 
 def set_supervisor(database: Database, name: str, identity: Identity) -> None:
     """Records who supervises the endpoint."""
-    database.execute("UPDATE endpoints SET supervisor = ? WHERE name = ?", (str(identity), name))
+    database.execute(
+        "UPDATE endpoints SET supervisor = ?, supervisor_format = ? WHERE name = ?",
+        (str(identity), SUPERVISOR_FORMAT, name),
+    )
 
 
 def leave(database: Database, name: str, handled: int) -> bool:
-    """A supervisor says goodbye, unless a newer deployment was asked for meanwhile; then False."""
+    """A supervisor says goodbye, unless a newer change was asked for meanwhile; then False."""
     with database.transaction() as transaction:
         row = endpoint(transaction, name)
         if row is not None and row["generation"] > handled:
@@ -213,8 +191,13 @@ def leave(database: Database, name: str, handled: int) -> bool:
 
 def forget(database: Database, name: str) -> None:
     """Removes a stopped endpoint; its deployments and events stay as history."""
-    end_others(database, name, None)
-    database.execute("DELETE FROM endpoints WHERE name = ?", (name,))
+    with database.transaction() as transaction:
+        transaction.execute(
+            "UPDATE endpoint_deployments SET ended_at = ?, live = 0, server = NULL WHERE endpoint = ?"
+            " AND ended_at IS NULL",
+            (utc_now(), name),
+        )
+        transaction.execute("DELETE FROM endpoints WHERE name = ?", (name,))
 
 
 def _event(transaction: Transaction, name: str, generation: int, state: str, reason: str, at: str) -> None:

@@ -1,11 +1,15 @@
-"""What this machine has, and whether a deployment asks for more."""
+"""What this machine has, and whether the deployments of an endpoint ask for more."""
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+
+from pigeonhole.endpoints.plans import Slot
 
 GIB = 1 << 30
 _CGROUP = Path("/sys/fs/cgroup")
@@ -25,23 +29,36 @@ def memory_gib() -> float:
     return (min(total, int(limit)) if limit.isdigit() else total) / GIB
 
 
-def shortage(cpu: float, memory: float) -> tuple[str, str] | None:
-    """Why a deployment cannot run here and what to do, or `None` if it can.
+def shortage(slots: Sequence[Slot], workers: int = 1) -> tuple[str, str] | None:
+    """Why deployments cannot run here together and what to do, or `None` if they can.
 
     Args:
-        cpu: cores asked for.
-        memory: GiB asked for.
+        slots: the deployments.
+        workers: in how many processes at most; each holds all of them.
     """
-    missing, remedies = [], []
-    if cpu > cores():
-        missing.append(f"{cpu:g} cores are asked for and this machine has {cores():g}")
-        remedies.append(f"--cpu {cores():g}")
-    if memory > memory_gib():
-        missing.append(f"{memory:g} GiB of memory are asked for and this machine has {memory_gib():.1f}")
-        remedies.append(f"--memory {memory_gib() / 2:.1f}")
+    times = f" by {workers} workers" if workers > 1 else ""
+    missing, fitting = [], []
+    for what, flag, has, asked in (
+        ("cores", "--cpu", cores(), [(slot, slot.cpu * workers) for slot in slots]),
+        ("GiB of memory", "--memory", memory_gib(), [(slot, slot.memory_gib * workers) for slot in slots]),
+    ):
+        total = sum(amount for _, amount in asked)
+        if total > has:
+            missing.append(f"{total:g} {what} are asked for{_by_whom(asked)}{times} and this machine has {has:.3g}")
+            left = has - sum(amount for slot, amount in asked if not slot.brought)
+            fitting.append((flag, left / workers))
     if not missing:
         return None
-    return "; ".join(missing), f"deploy again with at most {' '.join(remedies)}, or on a larger machine"
+    if any(slot.brought for slot in slots) and all(left > 0 for _, left in fitting):
+        most = " ".join(f"{flag} {math.floor(left * 100) / 100:g}" for flag, left in fitting)
+        return "; ".join(missing), f"deploy again with at most {most}, or on a larger machine"
+    fewer = "ask for fewer workers, or take a deployment away first (pigeonhole endpoints rm)"
+    return "; ".join(missing), f"{fewer}, or use a larger machine"
+
+
+def _by_whom(asked: Sequence[tuple[Slot, float]]) -> str:
+    """Who asks for how much, where several do."""
+    return f" ({', '.join(f'{slot.name} {amount:g}' for slot, amount in asked)})" if len(asked) > 1 else ""
 
 
 def _read(path: Path) -> str:

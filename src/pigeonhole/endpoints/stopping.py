@@ -9,7 +9,7 @@ from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import records
 from pigeonhole.endpoints.logfile import folder_of
 from pigeonhole.endpoints.processes import Identity, end
-from pigeonhole.endpoints.status import show
+from pigeonhole.endpoints.showing import show
 
 # The supervisor lets its servers answer what is under way first.
 _SUPERVISOR_S = 15.0
@@ -42,11 +42,10 @@ def stop(workspace: Workspace, name: str) -> Stopped:
     with exclusive(folder_of(workspace, name) / "deploy.lock", f"endpoint {name}", wait=True):
         row = records.endpoint(database, name)
         # Read before the supervisor goes: when it goes by force, its servers stay behind.
-        servers = [Identity.parse(each["server"]) for each in records.deployments(database, name)]
+        servers = records.servers(database, name)
         supervisor = Identity.parse(row["supervisor"]) if row else None
         gentle = end(supervisor, _SUPERVISOR_S) if supervisor else True
-        servers += [Identity.parse(each["server"]) for each in records.deployments(database, name)]
-        for server in servers:
-            gentle = (end(server, _SERVER_S) if server else True) and gentle
+        for server in dict.fromkeys([*servers, *records.servers(database, name)]):
+            gentle = end(server, _SERVER_S) and gentle
         records.forget(database, name)
     return Stopped(name, pids, not gentle)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable
 
-from pigeonhole.core.database import Database, Row
-from pigeonhole.endpoints import records
+from pigeonhole.core.database import Database
+from pigeonhole.endpoints import changes, records
+from pigeonhole.endpoints.plans import Change
 from pigeonhole.endpoints.records import Report
+from pigeonhole.endpoints.tables import declare
 
 logger = logging.getLogger("pigeonhole.endpoints")
 EVER = 2**31 - 1
@@ -25,69 +27,84 @@ class Line:
     def __init__(self, database_url: str, name: str) -> None:
         self.url = database_url
         self._name = name
-        self._database = records.declare(Database(database_url))
+        self._database = declare(Database(database_url))
         self._told: dict[int, Report] = {}
-        self._untold: dict[int, Report] = {}
+        # What could not be written, in the order in which it happened; of one deployment only the newest state.
+        self._unwritten: dict[object, Callable[[], None]] = {}
 
-    def newest(self) -> Row | None:
-        """The newest deployment asked for; `None` too while the database cannot be read."""
-        try:
-            rows = records.deployments(self._database, self._name)
-        except Exception:
-            logger.exception("the records cannot be read")
-            self._reconnect()
-            return None
-        return rows[-1] if rows else None
+    def newest(self) -> Change | None:
+        """The newest change asked for; `None` too while the database cannot be read."""
+        return self._read(changes.newest)
+
+    def in_effect(self) -> Change | None:
+        """The newest change that was done; `None` too while the database cannot be read."""
+        return self._read(changes.in_effect)
 
     def tell(self, generation: int, report: Report) -> None:
-        """Records a report, if it is news; keeps it for `retry` where that is not possible now."""
+        """Records the state of a deployment, if it is news."""
         if self._told.get(generation) == report:
-            self._untold.pop(generation, None)
             return
-        try:
-            records.tell(self._database, self._name, generation, report)
-        except Exception:
-            logger.exception("the state %s of generation %d could not be recorded", report.state, generation)
-            self._untold[generation] = report
-            return
-        self._untold.pop(generation, None)
         self._told[generation] = report
+        self._write(generation, lambda: records.tell(self._database, self._name, generation, report))
+
+    def take_effect(self, generation: int, port: int) -> None:
+        """Marks a change as done on a port, and the deployments that it leaves out as ended."""
+        self._write(("done", generation), lambda: changes.take_effect(self._database, self._name, generation, port))
+
+    def refuse(self, generation: int, reason: str, remedy: str) -> None:
+        """Marks a change as refused."""
+        self._write(
+            ("refused", generation), lambda: changes.refuse(self._database, self._name, generation, reason, remedy)
+        )
+
+    def give_up(self, generation: int) -> None:
+        """Marks a change as given up for a later one."""
+        self._write(("given up", generation), lambda: changes.give_up(self._database, self._name, generation))
+
+    def take_back(self, generation: int, why: str) -> bool:
+        """Asks for what was there before a change; False where there is nothing to go back to."""
+        try:
+            return changes.take_back(self._database, self._name, generation, why)
+        except Exception:
+            logger.exception("the way back could not be recorded")
+            return False
 
     def retry(self) -> None:
         """Tries again what could not be recorded."""
-        for generation, report in list(self._untold.items()):
-            self.tell(generation, report)
-
-    def end_before(self, generation: int) -> None:
-        """Marks all earlier deployments as ended."""
-        with _logged("the end of earlier deployments could not be recorded"):
-            records.end_others(self._database, self._name, generation)
-
-    def end_one(self, generation: int) -> None:
-        """Marks one deployment as ended."""
-        with _logged("the end of a deployment could not be recorded"):
-            records.end_one(self._database, self._name, generation)
+        for key, write in list(self._unwritten.items()):
+            self._write(key, write)
 
     def leave(self, handled: int = EVER) -> bool:
-        """Says goodbye, unless a later deployment than `handled` was asked for; then False."""
-        with _logged("the goodbye could not be recorded"):
+        """Says goodbye, unless a later change than `handled` was asked for; then False."""
+        try:
             return records.leave(self._database, self._name, handled)
+        except Exception:
+            logger.exception("the goodbye could not be recorded")
         return True
 
     def close(self) -> None:
         """Ends the connection."""
         self._database.close()
 
+    def _read(self, read: Callable[[Database, str], Change | None]) -> Change | None:
+        try:
+            return read(self._database, self._name)
+        except Exception:
+            logger.exception("the records cannot be read")
+            self._reconnect()
+            return None
+
+    def _write(self, key: object, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except Exception:
+            logger.exception("a state could not be recorded; it is tried again")
+            self._unwritten[key] = write
+            return
+        self._unwritten.pop(key, None)
+
     def _reconnect(self) -> None:
         with contextlib.suppress(Exception):
-            fresh = records.declare(Database(self.url))
+            fresh = declare(Database(self.url))
             self._database.close()
             self._database = fresh
-
-
-@contextlib.contextmanager
-def _logged(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        logger.exception(what)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 BLOCKS = 4
 INK_DISTANCE = 64  # a quarter of the scale
-BATCH_PIXELS = 4 << 20
+BATCH_PIXELS = 64 << 10
 _CLEAR_BACKGROUND = 64.0
 
 

@@ -1,16 +1,43 @@
-"""What endpoints answered and what people said about it: written behind the request, read by window."""
+"""What endpoints answered and what people said about it: written behind the request, read by window or one by one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pigeonhole.predictions.blocks import Entry
+    from pigeonhole.predictions.export import ExportedLog, export_log
     from pigeonhole.predictions.feedback import add_feedback
-    from pigeonhole.predictions.log import Entry, PredictionLog
+    from pigeonhole.predictions.log import PredictionLog
+    from pigeonhole.predictions.logged import LoggedRequest, read_images, read_requests
+    from pigeonhole.predictions.retention import Limits
     from pigeonhole.predictions.window import NO_LABEL, Window, read_window
 
-__all__ = ["NO_LABEL", "Entry", "PredictionLog", "Window", "add_feedback", "read_window"]
-_HOMES = {"Entry": "log", "PredictionLog": "log", "add_feedback": "feedback"}
+__all__ = [
+    "NO_LABEL",
+    "Entry",
+    "ExportedLog",
+    "Limits",
+    "LoggedRequest",
+    "PredictionLog",
+    "Window",
+    "add_feedback",
+    "export_log",
+    "read_images",
+    "read_requests",
+    "read_window",
+]
+_HOMES = {
+    "Entry": "blocks",
+    "ExportedLog": "export",
+    "Limits": "retention",
+    "LoggedRequest": "logged",
+    "PredictionLog": "log",
+    "add_feedback": "feedback",
+    "export_log": "export",
+    "read_images": "logged",
+    "read_requests": "logged",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,64 +1,45 @@
-"""The prediction log's writing side: a request hands over a tuple and goes on; a thread writes in batches.
+"""The prediction log's writing side: a request hands over a tuple and goes on; a thread writes in blocks.
 
-Axes: N images, H height, W width, C channels, K classes, S statistics.
+Axes: N images, H height, W width, C channels, K classes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
+import sys
 import threading
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database
-from pigeonhole.images import statistics
-from pigeonhole.predictions.tables import CLASSES_TYPE, PROBABILITY_TYPE, STATISTICS_TYPE, declare
+from pigeonhole.core.errors import PigeonholeError, UsageError
+from pigeonhole.predictions.blocks import Block, Entry, pack, statistic_names
+from pigeonhole.predictions.failing import Failing
+from pigeonhole.predictions.retention import Limits
+from pigeonhole.predictions.tables import declare
+from pigeonhole.predictions.writing import BlockWriter
 
 logger = logging.getLogger("pigeonhole.predictions")
 CAPACITY = 50_000
 CAPACITY_BYTES = 64 << 20
-GATHER_S = 0.05
-BATCH_ROWS = 2_000
-BATCH_IMAGES = 4_096
-_INSERT = (
-    "INSERT INTO prediction_requests (request_id, source, endpoint, received_at_s, latency_ms, status, error_code,"
-    " n_images, classes, probability, statistics) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-
-
-class Entry(NamedTuple):
-    """One answered request.
-
-    Attributes:
-        request_id: begins with the log's `source`.
-        received_at_s: seconds since 1970, UTC.
-        latency_ms: from the whole request read to the answer handed over.
-        status: the HTTP status.
-        error_code: of a refused request, else `None`.
-        n_images: how many images the request held, 0 if it was refused.
-        pixels: their uint8 values, N·H·W·C of them; only statistics of them are kept.
-        probs_NK: what the model said; `None` if it was refused.
-    """
-
-    request_id: str
-    received_at_s: float
-    latency_ms: float
-    status: int
-    error_code: str | None = None
-    n_images: int = 0
-    pixels: bytes = b""
-    probs_NK: npt.NDArray[np.float32] | None = None
+# A moment's wait turns a thousand requests into one block. What a crash can lose is this and the time a write takes.
+GATHER_S = 0.1
+BLOCK_ROWS = 2_000
+BLOCK_IMAGES = 4_096
+BLOCK_BYTES = 8 << 20
+RETRY_S = 1.0
 
 
 class PredictionLog:
     """A server's way to the prediction log. `add` never waits; what does not fit is counted in `dropped`.
+
+    While the database takes no writes (locked, full, read-only, gone), entries wait in memory and the log tries again
+    every second; the server answers on.
 
     Args:
         database_url: the workspace's records; opened in the writing thread's own connection.
@@ -69,6 +50,13 @@ class PredictionLog:
         class_names: class k's name.
         shape_HWC: of every image.
         capacity: entries that may wait for the disk.
+        log_images: whether the images themselves are kept, or only statistics of them.
+        image_limits: how many of them, and of those that the endpoint logged before.
+
+    Attributes:
+        source: a random id, which a server may begin its request ids with.
+        endpoint: whose predictions these are.
+        database: for those who read or give feedback; what is committed through it is on the disk.
 
     Raises:
         UsageError: the database cannot be used; found out here, before the first request.
@@ -85,30 +73,57 @@ class PredictionLog:
         class_names: Sequence[str],
         shape_HWC: tuple[int, int, int],
         capacity: int = CAPACITY,
+        log_images: bool = True,
+        image_limits: Limits | None = None,
     ) -> None:
         self.source = uuid.uuid4().hex[:12]
         self.endpoint = endpoint
-        self.dropped = 0
         self.written = 0
         self._shape_HWC = shape_HWC
         self._capacity = capacity
         self._waiting: deque[Entry] = deque()
-        # Each counter is moved by one thread only, so neither needs a lock.
-        self._added = self._added_bytes = 0
-        self._taken = self._taken_bytes = 0
+        # Each counter is moved by one thread only, so none needs a lock.
+        self._added = self._added_bytes = self._refused = 0
+        self._taken = self._taken_bytes = self._lost = 0
+        self._blocks = 0
+        self._given_up = False
+        self._failing = Failing(endpoint)
         self._work = threading.Event()
+        self._hurry = threading.Event()
         self._progress = threading.Condition()
         self._closing = threading.Event()
-        self.database = Database(database_url)
-        declare(self.database)
-        self._register(deployment, model, bundle_sha256, class_names)
+        try:
+            self.database = Database(database_url, durable=True)
+            declare(self.database)
+            self._register(deployment, model, bundle_sha256, class_names)
+            self._writer = BlockWriter(
+                database_url, endpoint, self.source, image_limits or Limits(), log_images=log_images
+            )
+        except PigeonholeError:
+            raise
+        except Exception as error:  # the drivers share no error class
+            raise UsageError(
+                f"the prediction log of {endpoint} cannot be opened: {error}",
+                "a database that can be written to",
+                "check the workspace's folder, its disk, or PIGEONHOLE_DATABASE_URL",
+            ) from error
         self._thread = threading.Thread(target=self._write_on, name="prediction-log", daemon=True)
         self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Entries that are lost: the queue was full, or they could not be packed or written to the end."""
+        return self._refused + self._lost
+
+    @property
+    def images_dropped(self) -> int:
+        """The oldest images that left the log for newer ones."""
+        return self._writer.images_dropped
 
     def add(self, entry: Entry) -> None:
         """Takes an entry to be written soon; drops it, and counts it, where the disk is too far behind."""
         if len(self._waiting) >= self._capacity or self._added_bytes - self._taken_bytes > CAPACITY_BYTES:
-            self.dropped += 1
+            self._refused += 1
             return
         self._waiting.append(entry)
         self._added += 1
@@ -119,13 +134,15 @@ class PredictionLog:
     def flush(self, timeout_s: float = 30.0) -> bool:
         """Waits until everything added before this call is written (or dropped); False if that took too long."""
         target = self._added
+        self._hurry.set()
         self._work.set()
         with self._progress:
             return self._progress.wait_for(lambda: self._taken >= target, timeout_s)
 
     def close(self, timeout_s: float = 30.0) -> None:
-        """Writes what is waiting, then ends the thread and the connection."""
+        """Writes what is waiting, then ends the thread and the connections. What cannot be written now is lost."""
         self._closing.set()
+        self._hurry.set()
         self._work.set()
         self._thread.join(timeout_s)
         self.database.close()
@@ -133,7 +150,7 @@ class PredictionLog:
     def _register(self, deployment: str, model: str, bundle_sha256: str, class_names: Sequence[str]) -> None:
         self.database.execute(
             "INSERT INTO prediction_sources (id, endpoint, deployment, model, bundle_sha256, class_names,"
-            " statistic_names, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " statistic_names, started_at, shape) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self.source,
                 self.endpoint,
@@ -143,78 +160,92 @@ class PredictionLog:
                 json.dumps(list(class_names)),
                 json.dumps(statistic_names(self._shape_HWC)),
                 utc_now(),
+                json.dumps(list(self._shape_HWC)),
             ),
         )
 
     def _write_on(self) -> None:
-        while True:
+        _step_back()
+        while not self._closing.is_set() or self._waiting:
             self._work.wait()
-            # A moment's wait turns a thousand requests into one transaction.
-            self._closing.wait(GATHER_S)
+            self._hurry.wait(GATHER_S)
             self._work.clear()
-            while batch := self._take():
+            if not self._closing.is_set():
+                self._hurry.clear()
+            # Only what is here now: what comes meanwhile gathers for the next block, or blocks would be tiny.
+            here = len(self._waiting)
+            while here > 0:
+                batch = self._take(min(here, BLOCK_ROWS))
+                here -= len(batch)
                 self._write(batch)
-            if self._closing.is_set() and not self._waiting:
-                return
+        self._end()
 
-    def _take(self) -> list[Entry]:
+    def _take(self, rows: int) -> list[Entry]:
         batch: list[Entry] = []
-        images = 0
-        while self._waiting and len(batch) < BATCH_ROWS and images < BATCH_IMAGES:
+        images = size_bytes = 0
+        while len(batch) < rows and images < BLOCK_IMAGES and size_bytes < BLOCK_BYTES:
             batch.append(self._waiting.popleft())
             images += batch[-1].n_images
-            self._taken_bytes += len(batch[-1].pixels)
+            size_bytes += len(batch[-1].pixels)
         return batch
 
     def _write(self, batch: list[Entry]) -> None:
-        try:
-            rows = _rows(batch, self.source, self.endpoint, self._shape_HWC)
-            with self.database.transaction() as transaction:
-                transaction.execute_many(_INSERT, rows)
-            self.written += len(batch)
-        except Exception:  # the edge of a thread: the server answers on, and /metrics tells what was lost
-            self.dropped += len(batch)
-            logger.exception("%d entries of the prediction log were lost", len(batch))
-            self._closing.wait(1.0)
+        for block, pixels in self._packed(batch):
+            if not self._stored(block, pixels):
+                self._lost += block.n_requests
+        self._taken_bytes += sum([len(entry.pixels) for entry in batch])
         with self._progress:
             self._taken += len(batch)
             self._progress.notify_all()
 
+    def _packed(self, batch: list[Entry]) -> list[tuple[Block, bytes]]:
+        """One block; where entries do not fit together, one of each half, and so on."""
+        try:
+            packed = pack(
+                batch, source=self.source, number=self._blocks, endpoint=self.endpoint, shape_HWC=self._shape_HWC
+            )
+        except Exception:  # the edge of a thread: the server answers on, and /metrics tells what was lost
+            if len(batch) > 1:
+                half = len(batch) // 2
+                return self._packed(batch[:half]) + self._packed(batch[half:])
+            self._lost += 1
+            logger.exception("request %s is lost to the prediction log", batch[0].request_id)
+            return []
+        self._blocks += 1
+        return [packed]
 
-def statistic_names(shape_HWC: tuple[int, int, int]) -> list[str]:
-    """The S names of the columns of a packed `statistics`, in their order."""
-    none = statistics(np.zeros((0, *shape_HWC), np.uint8))
-    return [
-        name if values.ndim == 1 else f"{name}_{index}"
-        for name, values in none.items()
-        for index in range(1 if values.ndim == 1 else values.shape[1])
-    ]
+    def _stored(self, block: Block, pixels: bytes) -> bool:
+        """Tries until it is written; while closing once, and not again after a failure."""
+        while not self._given_up:
+            if self._store(block, pixels):
+                return True
+            self._given_up = self._closing.wait(RETRY_S)
+        return False
+
+    def _store(self, block: Block, pixels: bytes) -> bool:
+        try:
+            self._writer.write(block, pixels, self.dropped)
+        except Exception as error:  # noqa: BLE001 - the drivers share no error class; told below, and tried again
+            self._failing.tell(error, len(self._waiting) + block.n_requests, self.dropped)
+            return False
+        self.written += block.n_requests
+        self._failing.over(self.dropped)
+        return True
+
+    def _end(self) -> None:
+        if self._lost + self._refused:
+            try:
+                self._writer.record_loss(self.dropped)
+            except Exception as error:  # noqa: BLE001 - as in _store
+                self._failing.tell(error, 0, self.dropped)
+        self._writer.close()
 
 
-def _rows(batch: list[Entry], source: str, endpoint: str, shape_HWC: tuple[int, int, int]) -> list[tuple[Any, ...]]:
-    """The rows to insert. What is packed is computed for all images at once, and cut afterwards."""
-    answered = [entry for entry in batch if entry.probs_NK is not None]
-    columns = _packed(answered, shape_HWC) if answered else ()
-    rows, start = [], 0
-    for entry in batch:
-        packed: tuple[bytes | None, ...] = (None, None, None)
-        if entry.probs_NK is not None:
-            stop = start + entry.n_images
-            packed = tuple(content[start * width : stop * width] for content, width in columns)
-            start = stop
-        rows.append((entry[0], source, endpoint, *entry[1:6], *packed))
-    return rows
+def _step_back() -> None:
+    """Lets the requests go first where they and the writing share a core: without it one request in a hundred waits.
 
-
-def _packed(answered: list[Entry], shape_HWC: tuple[int, int, int]) -> tuple[tuple[bytes, int], ...]:
-    """Classes, probabilities and statistics of all images in a row, each with its bytes an image."""
-    probs_NK = np.concatenate([entry.probs_NK for entry in answered if entry.probs_NK is not None])
-    images_NHWC = np.frombuffer(b"".join([entry.pixels for entry in answered]), np.uint8).reshape(-1, *shape_HWC)
-    columns = [value if value.ndim == 2 else value[:, None] for value in statistics(images_NHWC).values()]
-    figures_NS = np.concatenate(columns, axis=1).astype(STATISTICS_TYPE)
-    packed = (
-        probs_NK.argmax(axis=1).astype(CLASSES_TYPE)[:, None],
-        probs_NK.max(axis=1).astype(PROBABILITY_TYPE)[:, None],
-        figures_NS,
-    )
-    return tuple((values.tobytes(), values[:1].nbytes) for values in packed)
+    A tenth of the core is left, which is twice what writing takes. Only Linux has priorities for single threads.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

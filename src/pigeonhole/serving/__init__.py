@@ -1,4 +1,4 @@
-"""One bundle behind HTTP, on ONNX Runtime alone: no training framework, no table library, no registry."""
+"""Bundles behind HTTP, on ONNX Runtime alone: no training framework, no table library, no registry."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pigeonhole.core.lazy import lazy
 
 if TYPE_CHECKING:
     from pigeonhole.serving.auth import hash_key
-    from pigeonhole.serving.config import ServingConfig
+    from pigeonhole.serving.config import ServedDeployment, ServingConfig
     from pigeonhole.serving.server import run
 
-__all__ = ["ServingConfig", "hash_key", "run"]
-_HOME = {"ServingConfig": "config", "hash_key": "auth", "run": "server"}
+__all__ = ["ServedDeployment", "ServingConfig", "hash_key", "run"]
+_HOME = {"ServedDeployment": "config", "ServingConfig": "config", "hash_key": "auth", "run": "server"}
 
 __getattr__ = lazy(__name__, _HOME)

@@ -1,96 +1,78 @@
-"""The ASGI application: keys, routes, and one JSON body for every failure. What a route does stands elsewhere."""
+"""The application: keys, ids, routes, and one JSON body for every failure. What a route does stands elsewhere."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 
-from pigeonhole.bundle import Bundle
-from pigeonhole.predictions import PredictionLog
 from pigeonhole.serving.auth import is_allowed
 from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.failures import failed
 from pigeonhole.serving.feedback import FeedbackTaker
-from pigeonhole.serving.http import (
-    CLIENT_ID_LIMIT,
-    Headers,
-    Receive,
-    Reply,
-    Request,
-    RequestError,
-    Scope,
-    Send,
-    send_reply,
-)
+from pigeonhole.serving.http import CLIENT_ID, CLIENT_ID_LIMIT, Headers, Request, RequestError, Respond
 from pigeonhole.serving.pages import Pages
+from pigeonhole.serving.routes import OPEN, Routes
 from pigeonhole.serving.scoring import Scorer
 
-Handler = Callable[[Request], Awaitable[Reply]]
-_CLIENT_IDS = (b"x-request-id", b"x-ms-client-request-id")
+_CLIENT_IDS = (b"x-request-id", CLIENT_ID)
 
 
 class App:
-    """One bundle behind HTTP.
+    """An endpoint's deployments behind HTTP.
 
     Args:
-        config: names, keys and limits.
-        bundle: verified, and its probe reproduced.
-        log: where answers are written; `None` keeps none.
+        config: keys and limits.
+        deployments: ready to answer.
         source: what request ids begin with; unique to this process.
-        seconds_per_image: as the warm-up measured it.
     """
 
-    def __init__(
-        self, config: ServingConfig, bundle: Bundle, log: PredictionLog | None, source: str, seconds_per_image: float
-    ) -> None:
-        self.scorer = Scorer(config, bundle, log, seconds_per_image)
-        self.pages = Pages(config, bundle, self.scorer)
+    def __init__(self, config: ServingConfig, deployments: Sequence[Deployed], source: str) -> None:
+        self.max_body_bytes = config.max_body_bytes
+        self.request_timeout_s = config.request_timeout_s
+        self.scorer = Scorer(config, deployments)
+        self.pages = Pages(config, deployments, self.scorer)
+        logs = [deployment.log for deployment in deployments if deployment.log]
+        self._feedback = FeedbackTaker(logs, source)
         self._key_hashes = config.key_hashes
+        self._to_shed = 0
         self._source = source
         self._numbers = itertools.count(1)
-        self._routes: dict[str, dict[str, Handler]] = {
-            "/": {"GET": self.pages.home},
-            "/score": {"POST": self.scorer.score, "OPTIONS": self.pages.options},
-            "/feedback": {"POST": FeedbackTaker(config, log).take},
-            "/metrics": {"GET": self.pages.metrics},
-            "/swagger.json": {"GET": self.pages.swagger},
-            "/v2/health/live": {"GET": self.pages.live},
-            "/v2/health/ready": {"GET": self.pages.is_ready},
-        }
-        self._open = {"/", "/v2/health/live", "/v2/health/ready"}
+        self._routes = Routes(self.scorer, self.pages, self._feedback)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        if scope["type"] != "http":
-            return
-        request = Request(scope, dict(scope["headers"]), receive, f"{self._source}-{next(self._numbers):x}")
+    def is_last(self) -> bool:
+        """Whether the answer that goes out now ends its connection."""
+        if self._to_shed:
+            self._to_shed -= 1
+            return True
+        return not self.pages.ready
+
+    def new_id(self) -> str:
+        """An id for a request."""
+        return f"{self._source}-{next(self._numbers):x}"
+
+    def answer(self, request: Request, respond: Respond) -> None:
+        """Answers one request, now or later."""
         try:
-            reply = await self._handler(request)(request)
-        except ConnectionResetError:
-            return
+            if self._key_hashes and request.path not in OPEN:
+                self._check_key(request.headers)
+            _check_ids(request.headers)
+            self._routes.find(request.path, request.method)(request, respond)
         except Exception as error:  # noqa: BLE001 - the process edge: the request fails, the server does not
-            reply = failed(error, request.id)
-        await send_reply(send, reply, request, last=not self.pages.ready)
+            respond(failed(error, request.id))
+
+    def give_up(self, request: Request) -> None:
+        """Answers a scoring request whose time is over; what it still computes goes nowhere."""
+        self.scorer.give_up(request)
+
+    def shed(self, n: int) -> None:
+        """Lets the next `n` answers end their connections."""
+        self._to_shed = n
 
     def close(self) -> None:
         """Ends the threads."""
         self.scorer.close()
-
-    def _handler(self, request: Request) -> Handler:
-        path, method = request.scope["path"], request.scope["method"]
-        if self._key_hashes and path not in self._open:
-            self._check_key(request.headers)
-        _check_ids(request.headers)
-        methods = self._routes.get(path)
-        if methods is None:
-            raise RequestError(404, "no_such_path", f"the path {path}", ", ".join(self._routes), "correct the path")
-        handler = methods.get("GET" if method == "HEAD" else method)
-        if handler is None:
-            allowed = ", ".join(methods)
-            raise RequestError(
-                405, "method_not_allowed", f"{method} {path}", allowed, "use that method", {"allow": allowed}
-            )
-        return handler
+        self._feedback.close()
 
     def _check_key(self, headers: Headers) -> None:
         if b"authorization" not in headers:

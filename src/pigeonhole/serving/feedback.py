@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import orjson
 
 from pigeonhole.core.errors import DataError, NotFoundError, UsageError, listing
 from pigeonhole.predictions import PredictionLog, add_feedback
-from pigeonhole.serving.config import ServingConfig
-from pigeonhole.serving.http import Reply, Request, RequestError, read_body
+from pigeonhole.serving.failures import failed
+from pigeonhole.serving.http import Reply, Request, RequestError, Respond
 
+THREADS = 4
 _EXAMPLE = '{"request_id": "…", "label": "7", "position": 0}'
 
 
@@ -19,18 +22,18 @@ class FeedbackTaker:
     """Takes feedback on what this endpoint answered.
 
     Args:
-        config: limits.
-        log: the prediction log; without one there is nothing to say what was right about.
+        logs: the prediction logs of its deployments; without one there is nothing to say what was right about.
+        source: what the request ids of this process begin with.
     """
 
-    def __init__(self, config: ServingConfig, log: PredictionLog | None) -> None:
-        self._limit = config.max_body_bytes
-        self._log = log
+    def __init__(self, logs: Sequence[PredictionLog], source: str) -> None:
+        self._logs = logs
+        self._source = source
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="feedback")
 
-    async def take(self, request: Request) -> Reply:
+    def take(self, request: Request, respond: Respond) -> None:
         """Records one label; it is on the disk when the answer goes out."""
-        log = self._log
-        if log is None:
+        if not self._logs:
             raise RequestError(
                 501,
                 "no_prediction_log",
@@ -38,12 +41,25 @@ class FeedbackTaker:
                 "feedback to a deployed endpoint",
                 "deploy the model (pigeonhole deploy) instead of serving a bundle by itself",
             )
-        body = await read_body(request, self._limit)
-        await asyncio.to_thread(record_feedback, log, body)
-        return Reply(200, orjson.dumps({"recorded": 1, "request_id": request.id}))
+        body, loop = request.body(), asyncio.get_running_loop()
+        recording = self._executor.submit(record_feedback, self._logs, self._source, body)
+        recording.add_done_callback(lambda done: loop.call_soon_threadsafe(_acknowledge, done, request, respond))
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def record_feedback(log: PredictionLog, body: bytes) -> None:
+def _acknowledge(recorded: Future[None], request: Request, respond: Respond) -> None:
+    try:
+        recorded.result()
+        reply = Reply(200, orjson.dumps({"recorded": 1, "request_id": request.id}))
+    except Exception as error:  # noqa: BLE001 - the edge of a request
+        reply = failed(error, request.id)
+    respond(reply)
+
+
+def record_feedback(logs: Sequence[PredictionLog], source: str, body: bytes) -> None:
     """Records the true label of one image.
 
     Raises:
@@ -52,13 +68,15 @@ def record_feedback(log: PredictionLog, body: bytes) -> None:
         NotFoundError: this endpoint gave no such request id.
     """
     request_id, label, position = _fields(body)
+    log = logs[0]  # all of them write to the same tables
     try:
         add_feedback(log.database, log.endpoint, request_id, label, position)
     except NotFoundError:
-        if not request_id.startswith(f"{log.source}-"):
+        if not request_id.startswith(f"{source}-"):
             raise
         # The log is written behind the requests: an answer of a moment ago may still be on its way.
-        log.flush()
+        for waiting in logs:
+            waiting.flush()
         add_feedback(log.database, log.endpoint, request_id, label, position)
 
 

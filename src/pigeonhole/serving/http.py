@@ -1,22 +1,22 @@
-"""The few lines of HTTP that the application needs over ASGI: reading a body, a reply, a refusal."""
+"""The few things of HTTP that the application needs: a request, a reply and its bytes, a refusal. Reads no socket."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 
 from pigeonhole.core.errors import UsageError
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = dict[bytes, bytes]
+Fields = tuple[tuple[bytes, bytes], ...]
 JSON = b"application/json"
+CLIENT_ID = b"x-ms-client-request-id"
 CLIENT_ID_LIMIT = 100
 _CLIENT_ID_SHOWN = 40
 _NOT_IN_AN_ID = re.compile(rb"[^A-Za-z0-9_-]")
+_STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 
 
 class RequestError(UsageError):
@@ -46,73 +46,99 @@ class RequestError(UsageError):
         self.headers = dict(headers or {})
 
 
-@dataclass(frozen=True, slots=True)
 class Request:
-    """What a handler gets: the ASGI scope, the headers by lower-case name, the way to the body, and its id."""
+    """A request that has come whole, or as far as it was read.
 
-    scope: Scope
-    headers: Headers
-    receive: Receive
-    id: str
+    Args:
+        request_id: unique to it.
+        method: in capitals.
+        path: without escapes.
+        query: the query string, as it came.
+        headers: by lower-case name.
+        content: the body.
+        refusal: why the body was not read to its end.
+    """
+
+    __slots__ = ("_content", "_refusal", "headers", "id", "method", "path", "query")
+
+    def __init__(
+        self,
+        request_id: str,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: Headers,
+        content: bytes,
+        refusal: RequestError | None = None,
+    ) -> None:
+        self.id = request_id
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self._content = content
+        self._refusal = refusal
+
+    def body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            RequestError: it was too large (413), or took too long to come (408).
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        return self._content
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """An answer before it is sent; `error_code` is the one in the body of a failure."""
+    """An answer before it is sent; completed on its way out.
+
+    Attributes:
+        headers: beside those that every answer has.
+        error_code: the one in the body of a failure.
+        afterwards: called once the answer has been sent.
+    """
 
     status: int
     content: bytes
     content_type: bytes = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Fields = ()
     error_code: str | None = None
+    afterwards: Callable[[], None] | None = None
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; a longer one is refused as soon as that is known, by its header if it has one.
+Respond = Callable[[Reply], None]
 
-    Raises:
-        RequestError: more than `limit` bytes (413).
-        ConnectionResetError: the connection ended first; nobody is left to answer.
+
+def rendered(reply: Reply, request: Request, common: bytes, *, close: bool) -> bytes:
+    """The bytes of an answer; one piece, since each write costs a system call.
+
+    Args:
+        reply: what to say.
+        request: what it answers, whose ids it carries.
+        common: whole header lines that all answers have.
+        close: whether the connection ends with it.
     """
-    length = request.headers.get(b"content-length", b"0")
-    if len(length) > 6 and int(length) > limit:
-        raise _too_large(f"{int(length):,} bytes", limit)
-    message = await request.receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        body: bytes = message["body"]
-        return body
-    parts: list[bytes] = []
-    total = 0
-    while message["type"] == "http.request":
-        parts.append(message["body"])
-        total += len(parts[-1])
-        if total > limit:
-            raise _too_large(f"more than {limit:,} bytes", limit)
-        if not message.get("more_body", False):
-            return b"".join(parts)
-        message = await request.receive()
-    raise ConnectionResetError("the connection ended within a request")
-
-
-async def send_reply(send: Send, reply: Reply, request: Request, *, last: bool = False) -> None:
-    """Sends the reply with its ids; the `last` one tells the client to make a new connection for its next request."""
-    headers = [
-        (b"content-type", reply.content_type),
-        (b"content-length", b"%d" % len(reply.content)),
-        (b"x-request-id", request.id.encode()),
+    request_id = request.id.encode()
+    lines = [
+        _STATUS_LINES[reply.status],
+        common,
+        b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\nx-ms-request-id: %b\r\n"
+        % (reply.content_type, len(reply.content), request_id, request_id),
     ]
-    if b"x-ms-client-request-id" in request.headers:
-        shown = _NOT_IN_AN_ID.sub(b"", request.headers[b"x-ms-client-request-id"])[:_CLIENT_ID_SHOWN]
-        headers.append((b"x-ms-client-request-id", shown))
-    if last:
-        headers.append((b"connection", b"close"))
-    for name, value in reply.headers.items():
-        headers.append((name.encode(), value.encode()))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.content, "more_body": False})
+    lines += [b"%b: %b\r\n" % field for field in reply.headers if field[0] != b"connection"]
+    if CLIENT_ID in request.headers:
+        shown = _NOT_IN_AN_ID.sub(b"", request.headers[CLIENT_ID])[:_CLIENT_ID_SHOWN]
+        lines.append(b"%b: %b\r\n" % (CLIENT_ID, shown))
+    lines.append(b"connection: close\r\n\r\n" if close else b"\r\n")
+    if request.method != "HEAD":
+        lines.append(reply.content)
+    return b"".join(lines)
 
 
-def _too_large(size: str, limit: int) -> RequestError:
+def too_large(size: str, limit: int) -> RequestError:
+    """The refusal of a body of more than `limit` bytes; the rest of it is not read."""
     return RequestError(
         413,
         "body_too_large",

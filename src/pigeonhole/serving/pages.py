@@ -2,79 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 import orjson
 
-from pigeonhole.bundle import Bundle
+from pigeonhole import __version__
 from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.http import JSON, Reply, Request, RequestError
-from pigeonhole.serving.metrics import CONTENT_TYPE
+from pigeonhole.serving.metrics import CONTENT_TYPE, Gauges, exposition
+from pigeonhole.serving.routing import HEADER
 from pigeonhole.serving.scoring import Scorer
-from pigeonhole.serving.swagger import VERSIONS, description
 
 
 class Pages:
     """What a server says about itself.
 
     Args:
-        config: names and keys.
-        bundle: what it serves.
+        config: keys.
+        deployments: what it serves.
         scorer: whose counters it shows.
     """
 
-    def __init__(self, config: ServingConfig, bundle: Bundle, scorer: Scorer) -> None:
+    def __init__(self, config: ServingConfig, deployments: Sequence[Deployed], scorer: Scorer) -> None:
         self.ready = False
-        self._config = config
-        self._bundle = bundle
+        self._keyed = bool(config.key_hashes)
+        self._deployments = deployments
         self._scorer = scorer
-        self._names = {"model": config.model_name, "deployment": config.deployment}
 
-    async def home(self, _request: Request) -> Reply:
+    def home(self, _request: Request) -> Reply:
         """The word that Azure's server says here."""
         return Reply(200, b"Healthy", b"text/html; charset=utf-8")
 
-    async def options(self, _request: Request) -> Reply:
+    def options(self, _request: Request) -> Reply:
         """What may be done at /score."""
-        return Reply(200, b"", JSON, {"allow": "POST, OPTIONS"})
+        return Reply(200, b"", JSON, ((b"allow", b"GET, POST, OPTIONS"),))
 
-    async def live(self, _request: Request) -> Reply:
+    def ping(self, request: Request) -> Reply:
+        """MLflow's question whether requests are answered."""
+        self.is_ready(request)
+        return Reply(200, b"\n", b"text/plain; charset=utf-8")
+
+    def version(self, _request: Request) -> Reply:
+        """The version of what answers."""
+        return Reply(200, __version__.encode(), b"text/plain; charset=utf-8")
+
+    def live(self, _request: Request) -> Reply:
         """The process runs."""
         return Reply(200, b'{"live":true}')
 
-    async def is_ready(self, _request: Request) -> Reply:
+    def is_ready(self, _request: Request) -> Reply:
         """Requests are answered; no longer so once the server was told to stop."""
         if not self.ready:
             raise RequestError(
                 503, "not_ready", "a request to a server that is stopping", "a server that runs", "try again"
             )
-        return Reply(200, orjson.dumps({"ready": True, **self._names}))
+        return Reply(
+            200, orjson.dumps({"ready": True, "deployments": {one.name: one.model for one in self._deployments}})
+        )
 
-    async def swagger(self, request: Request) -> Reply:
-        """The OpenAPI document; `?version=3` for the newer kind."""
-        version = dict(parse_qsl(request.scope["query_string"].decode("latin-1"))).get("version", "2")
+    def swagger(self, request: Request) -> Reply:
+        """The OpenAPI document; `?version=3` or `3.1` for the newer kinds."""
+        # Read on first use: a server starts without it.
+        from pigeonhole.serving.openapi.document import VERSIONS, document
+
+        version = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)).get("version", "2")
         if version not in VERSIONS:
             raise RequestError(
                 404, "no_such_version", f"OpenAPI version {version!r}", ", ".join(VERSIONS), "ask for one of these"
             )
-        shape, class_names = self._bundle.shape_HWC, self._bundle.class_names
-        document = description(
-            version, self._config.model_name, shape, class_names, keyed=bool(self._config.key_hashes)
-        )
-        return Reply(200, orjson.dumps(document))
+        # Whoever describes the interface to a client asks for one deployment, or means the one with most traffic.
+        most = max(self._deployments, key=lambda deployment: deployment.traffic)
+        told = self._scorer.router.choose(request.headers) if HEADER in request.headers else most
+        models: dict[str, list[str]] = {}
+        for one in self._deployments:
+            models.setdefault(one.model_name, []).append(one.model_version)
+        names = [one.name for one in self._deployments]
+        return Reply(200, orjson.dumps(document(version, told.facts, names, models, keyed=self._keyed)))
 
-    async def metrics(self, _request: Request) -> Reply:
+    def metrics(self, _request: Request) -> Reply:
         """Counters for Prometheus."""
-        log, batcher, counted = self._scorer.log, self._scorer.batcher, self._scorer.metrics
-        others = {
+        counted = [
+            ({"model": one.model, "deployment": one.name}, one.metrics, _others(one)) for one in self._deployments
+        ]
+        process = {
             "ready": ("gauge", "Whether requests are answered", float(self.ready)),
-            "start_time_seconds": ("gauge", "When the process started, in seconds since 1970", counted.started_s),
-            "waiting_images": ("gauge", "Images waiting for the model", float(batcher.waiting)),
-            "batches_total": ("counter", "Runs of the model", float(batcher.batches)),
-            "decode_seconds_total": ("counter", "Time spent reading requests", counted.decode_s),
-            "run_seconds_total": ("counter", "Time spent in the model", batcher.run_s),
-            "encode_seconds_total": ("counter", "Time spent writing answers", counted.encode_s),
-            "log_written_total": ("counter", "Requests in the prediction log", float(log.written if log else 0)),
-            "log_dropped_total": ("counter", "Requests lost to the prediction log", float(log.dropped if log else 0)),
+            "start_time_seconds": (
+                "gauge",
+                "When the process started, in seconds since 1970",
+                self._deployments[0].metrics.started_s,
+            ),
+            "requests_in_flight": ("gauge", "Scoring requests under way", float(len(self._scorer.under_way))),
+            "unrouted_total": (
+                "counter",
+                "Requests for a deployment that is not there, or that no deployment has traffic for",
+                float(self._scorer.unrouted),
+            ),
         }
-        return Reply(200, counted.text(self._names, others), CONTENT_TYPE)
+        return Reply(200, exposition(counted, process), CONTENT_TYPE)
+
+
+def _others(deployment: Deployed) -> Gauges:
+    log, batcher, counted = deployment.log, deployment.batcher, deployment.metrics
+    return {
+        "traffic_percent": ("gauge", "Share of the traffic", float(deployment.traffic)),
+        "waiting_images": ("gauge", "Images waiting for the model", float(batcher.waiting)),
+        "waiting_requests": ("gauge", "Requests waiting for the model", float(batcher.requests)),
+        "batches_total": ("counter", "Runs of the model", float(batcher.batches)),
+        "decode_seconds_total": ("counter", "Time spent reading requests", counted.decode_s),
+        "run_seconds_total": ("counter", "Time spent in the model", batcher.run_s),
+        "encode_seconds_total": ("counter", "Time spent writing answers", counted.encode_s),
+        "mirror_dropped_total": ("counter", "Copies dropped since too many waited", float(counted.mirror_dropped)),
+        "log_written_total": ("counter", "Requests in the prediction log", float(log.written if log else 0)),
+        "log_dropped_total": ("counter", "Requests lost to the prediction log", float(log.dropped if log else 0)),
+        "log_images_dropped_total": (
+            "counter",
+            "The oldest images that left the prediction log for newer ones",
+            float(log.images_dropped if log else 0),
+        ),
+    }

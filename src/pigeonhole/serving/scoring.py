@@ -1,189 +1,136 @@
-"""`POST /score`: one request's way through decode → batch → run → encode, counted and logged.
-
-Axes: N images, H height, W width, C channels, K classes.
-"""
+"""Scoring requests under way: who answers each, what goes to a thread, whose time is over, who gets a copy."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from urllib.parse import parse_qsl
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
-import numpy as np
-import numpy.typing as npt
-
-from pigeonhole.bundle import Bundle
-from pigeonhole.core.errors import DataError
-from pigeonhole.predictions import Entry, PredictionLog
-from pigeonhole.serving.batch import Batcher
 from pigeonhole.serving.config import ServingConfig
-from pigeonhole.serving.decode import Decoded, decode_image, decode_json, inverted
-from pigeonhole.serving.encode import answer
-from pigeonhole.serving.failures import failed, too_many
-from pigeonhole.serving.http import Headers, Reply, Request, RequestError, read_body
-from pigeonhole.serving.metrics import Metrics
+from pigeonhole.serving.deployed import Deployed
+from pigeonhole.serving.exchange import Exchange
+from pigeonhole.serving.failures import too_many, too_slow
+from pigeonhole.serving.http import Reply, Request, RequestError, Respond
+from pigeonhole.serving.mirroring import Mirror
+from pigeonhole.serving.protocols.decoded import Decoded, Dialect, Work
+from pigeonhole.serving.routing import Router
 
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
-_INVERT = {("invert", "true"), ("invert", "false")}
-# Beyond this a body is decoded in a thread: 256 KiB of JSON take half a millisecond.
-OFF_LOOP_BYTES = 256 << 10
 OFF_LOOP_LIMIT = 64
 THREADS = 2
 
 
-@dataclass(slots=True)
-class _Outcome:
-    """What one request became; filled in on its way."""
-
-    request_id: str
-    received_s: float
-    started: float
-    decoded: Decoded | None = None
-    probs_NK: npt.NDArray[np.float32] | None = None
-
-
 class Scorer:
-    """Answers scoring requests with one bundle.
+    """Answers scoring requests with the deployments of a server.
 
     Args:
-        config: names and limits.
-        bundle: verified, and its probe reproduced.
-        log: where answers are written; `None` keeps none.
-        seconds_per_image: as the warm-up measured it.
+        config: limits.
+        deployments: all of them.
     """
 
-    def __init__(
-        self, config: ServingConfig, bundle: Bundle, log: PredictionLog | None, seconds_per_image: float
-    ) -> None:
-        self.metrics = Metrics()
-        self.log = log
-        self.batcher = Batcher(self._run, bundle.shape_HWC, config.max_waiting_images, seconds_per_image)
-        self._config = config
-        self._model = config.model_name
-        self._shape = bundle.shape_HWC
-        self._class_names = bundle.class_names
-        self._normal = bundle.normal
-        self._session = bundle.session
+    def __init__(self, config: ServingConfig, deployments: Sequence[Deployed]) -> None:
+        self.router = Router(deployments)
+        self.unrouted = 0
+        self.under_way: dict[str, Exchange] = {}
+        self._mirrors = {deployment.name: Mirror(deployment) for deployment in deployments if deployment.mirror}
+        self._timeout_ms = config.request_timeout_s * 1e3
+        self._is_endpoint = config.endpoint is not None
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="decode")
         self._off_loop = 0
 
-    async def score(self, request: Request) -> Reply:
-        """The predictions, or what was wrong; either is counted and logged."""
-        outcome = _Outcome(request.id, time.time(), time.perf_counter())
+    def score(self, dialect: Dialect, request: Request, respond: Respond) -> None:
+        """Answers with the deployment that the request's header names, or that has the turn."""
         try:
-            self._check_deployment(request.headers)
-            body = await read_body(request, self._config.max_body_bytes)
-            outcome.started = time.perf_counter()
-            reply = Reply(200, await self._answer(request, body, outcome))
-        except ConnectionResetError:
+            deployment = self.router.choose(request.headers)
+        except RequestError:
+            self.unrouted += 1
             raise
-        except Exception as error:  # noqa: BLE001 - the edge of a request; caught here to be logged with its latency
-            reply = failed(error, request.id)
-        self._account(reply, outcome)
-        return reply
+        self._begin(dialect, request, respond, deployment)
+
+    def infer(self, dialect: Dialect, model: str, version: str | None, request: Request, respond: Respond) -> None:
+        """Answers with a model that the request's path names."""
+        try:
+            deployment = self.router.of_model(model, version, request.headers)
+        except RequestError:
+            self.unrouted += 1
+            raise
+        self._begin(dialect, request, respond, deployment)
+
+    def give_up(self, request: Request) -> None:
+        """Ends a request whose time is over, as Azure does: a server by itself says 500, an endpoint 408."""
+        exchange = self.under_way.get(request.id)
+        if exchange is None:
+            return
+        if exchange.is_read and not self._is_endpoint:
+            received = f"Scoring timeout after {self._timeout_ms:.0f} ms"
+            accepted = "a model that answers in time"
+            exchange.fail(RequestError(500, "scoring_timeout", received, accepted, "send fewer images"))
+        else:
+            exchange.fail(too_slow(self._timeout_ms))
 
     def close(self) -> None:
         """Ends the threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _answer(self, request: Request, body: bytes, outcome: _Outcome) -> bytes:
-        outcome.decoded = decoded = await self._decode(request, body)
-        self.metrics.decode_s += time.perf_counter() - outcome.started
-        if not self.batcher.has_room(decoded.n):
-            raise too_many(self.batcher.waiting, "images")
-        outcome.probs_NK = probs_NK = await self.batcher.submit(decoded.pixels, decoded.n)
-        started = time.perf_counter()
-        content = answer(decoded, probs_NK, self._class_names, self._model, self._config.deployment, request.id)
-        self.metrics.encode_s += time.perf_counter() - started
-        return content
+    def _begin(self, dialect: Dialect, request: Request, respond: Respond, deployment: Deployed) -> None:
+        done = functools.partial(self._done, dialect)
+        exchange = Exchange(dialect, request, respond, deployment, self._in_thread, done, self._is_endpoint)
+        self.under_way[request.id] = exchange
+        exchange.begin()
 
-    def _account(self, reply: Reply, outcome: _Outcome) -> None:
-        latency_ms = (time.perf_counter() - outcome.started) * 1e3
-        n, pixels, probs_NK = 0, b"", None
-        if outcome.decoded is not None and outcome.probs_NK is not None and reply.status == 200:
-            n, pixels, probs_NK = outcome.decoded.n, outcome.decoded.pixels, outcome.probs_NK
-        self.metrics.count(reply.status, latency_ms, n, reply.error_code)
-        if self.log is not None:
-            self.log.add(
-                Entry(
-                    outcome.request_id,
-                    outcome.received_s,
-                    latency_ms,
-                    reply.status,
-                    reply.error_code,
-                    n,
-                    pixels,
-                    probs_NK,
-                )
+    def _done(self, dialect: Dialect, exchange: Exchange, reply: Reply) -> None:
+        del self.under_way[exchange.request.id]
+        if not self._mirrors or reply.status != 200 or exchange.decoded is None:
+            return
+        copies = self.router.copies(exchange.deployment)
+        if copies:
+            reply.afterwards = functools.partial(
+                self._hand_out, exchange.deployment, copies, dialect, exchange.request, exchange.decoded
             )
 
-    async def _decode(self, request: Request, body: bytes) -> Decoded:
-        _check_type(request.headers)
-        kind = request.headers.get(b"content-type", b"")
-        query = request.scope["query_string"]
-        invert = _invert(query) if query else False
-        if kind.startswith(b"image/") or body.startswith(_MAGIC):
-            return await self._in_thread(
-                lambda: decode_image(body, self._shape, self._normal, invert=invert, max_pixels=self._config.max_pixels)
-            )
-        if len(body) > OFF_LOOP_BYTES:
-            decoded = await self._in_thread(lambda: decode_json(body, self._shape, self._config.max_images))
-        else:
-            decoded = decode_json(body, self._shape, self._config.max_images)
-        return inverted(decoded) if invert else decoded
+    def _hand_out(
+        self, answering: Deployed, copies: list[Deployed], dialect: Dialect, request: Request, decoded: Decoded
+    ) -> None:
+        """Gives an answered request to the deployments that get a copy; one of another shape reads it anew."""
+        for target in copies:
+            same = target.facts.shape == answering.facts.shape
+            read: Callable[[], Awaitable[Decoded]]
+            if same:
+                read = functools.partial(_at_once, decoded)
+            else:
+                read = functools.partial(self._decode, dialect, request, target)
+            self._mirrors[target.name].take(request.id, len(decoded.pixels if same else request.body()), read)
 
-    async def _in_thread(self, work: Callable[[], Decoded]) -> Decoded:
+    async def _decode(self, dialect: Dialect, request: Request, target: Deployed) -> Decoded:
+        decoded = dialect.decode(request.body(), request.headers, request.query, target.facts)
+        if isinstance(decoded, Decoded):
+            return decoded
+        waiting: asyncio.Future[Decoded] = asyncio.get_running_loop().create_future()
+        self._in_thread(decoded, functools.partial(_pass_on, waiting))
+        return await waiting
+
+    def _in_thread(self, work: Work, then: Callable[[Future[Decoded]], None]) -> None:
+        """Does the work in a thread, and then calls `then` with its outcome in the event loop."""
         if self._off_loop >= OFF_LOOP_LIMIT:
             raise too_many(self._off_loop, "large requests")
         self._off_loop += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        finally:
+        loop = asyncio.get_running_loop()
+
+        def back(outcome: Future[Decoded]) -> None:
             self._off_loop -= 1
+            then(outcome)
 
-    def _run(self, images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return self._session.run(images_NHWC)[0]
-
-    def _check_deployment(self, headers: Headers) -> None:
-        """Azure's header picks a deployment; asking for one that is not here must not be answered by another."""
-        asked = headers.get(b"azureml-model-deployment")
-        if asked is not None and asked.decode("latin-1") != self._config.deployment:
-            raise RequestError(
-                404,
-                "no_such_deployment",
-                f"the deployment {asked.decode('latin-1')!r}",
-                self._config.deployment,
-                "leave out the header azureml-model-deployment, or correct it",
-            )
+        working = self._executor.submit(work)
+        working.add_done_callback(lambda outcome: loop.call_soon_threadsafe(back, outcome))
 
 
-def _check_type(headers: Headers) -> None:
-    kind = headers.get(b"content-type", b"")
-    encoding = headers.get(b"content-encoding", b"identity")
-    if kind.startswith(b"multipart/") or encoding != b"identity":
-        what = encoding if encoding != b"identity" else kind
-        raise RequestError(
-            415,
-            "unsupported_media_type",
-            f"a body of type {what.decode('latin-1')}",
-            "application/json, image/png or image/jpeg, not compressed",
-            "with curl, send a file by --data-binary @FILE instead of -F",
-        )
+async def _at_once(decoded: Decoded) -> Decoded:
+    return decoded
 
 
-def _invert(query: bytes) -> bool:
-    """`?invert=true`: the way to say it beside an image file.
-
-    Raises:
-        DataError: another parameter or value.
-    """
-    parameters = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    wrong = [f"{key}={value}" for key, value in parameters if (key, value.lower()) not in _INVERT]
-    if wrong:
-        raise DataError(
-            f"the query parameters {', '.join(wrong)}", "invert=true or invert=false", "correct the address"
-        )
-    return any(value.lower() == "true" for _, value in parameters)
+def _pass_on(waiting: asyncio.Future[Decoded], outcome: Future[Decoded]) -> None:
+    error = outcome.exception()
+    if error is None:
+        waiting.set_result(outcome.result())
+    else:
+        waiting.set_exception(error)

@@ -14,19 +14,29 @@ import sys
 import time
 import uuid
 from types import FrameType
+from typing import Any, cast
 
 import uvicorn
 
 from pigeonhole.bundle import Bundle, load
 from pigeonhole.predictions import PredictionLog
 from pigeonhole.serving.app import App
-from pigeonhole.serving.config import ServingConfig
+from pigeonhole.serving.config import ServedDeployment, ServingConfig
+from pigeonhole.serving.connection import Connection
+from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.listening import BACKLOG, listen
-from pigeonhole.serving.protocol import Connection
 
 logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
+# Another process takes over the same socket: this one ends once nobody holds a connection to it any more.
+HAND_OVER = signal.SIGUSR1
+# Another process has come to share the work: half of the connections to this one end, each with an answer.
+SHED = signal.SIGUSR2
 GRACE_S = 0.2
+IDLE_S = 75.0
+# uvicorn ticks ten times a second.
+LOOK_TICKS = 2
+LOOK_S = 0.1
 
 
 def run(config: ServingConfig) -> int:
@@ -45,23 +55,24 @@ def run(config: ServingConfig) -> int:
     _log_to_stderr()
     inherited = config.socket_fd
     listener = listen(config.host, config.port) if inherited is None else socket.socket(fileno=inherited)
-    bundle = load(config.bundle_folder, threads=config.threads)
-    seconds_per_image = warm_up(bundle)
-    log = _open_log(config, bundle)
-    app = App(config, bundle, log, log.source if log else uuid.uuid4().hex[:12], seconds_per_image)
+    deployments = [_prepare(config, told) for told in config.deployments]
+    app = App(config, deployments, uuid.uuid4().hex[:12])
     server = _Server(app, config, listener, started)
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     previous = {number: signal.signal(number, _leave_to_the_server) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous[HAND_OVER] = signal.signal(HAND_OVER, server.hand_over)
+    previous[SHED] = signal.signal(SHED, server.shed)
     try:
-        server.run(sockets=[listener])
+        server.run(sockets=[listener, *([] if config.probe_fd is None else [socket.socket(fileno=config.probe_fd)])])
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
         app.close()
-        if log:
-            log.close()
+        for deployment in deployments:
+            if deployment.log:
+                deployment.log.close()
     logger.info("stopped")
     return INTERRUPTED if server.ended_by == signal.SIGINT else 0
 
@@ -87,17 +98,27 @@ def warm_up(bundle: Bundle) -> float:
     return (time.perf_counter() - started) / len(bundle.probe_images_NHWC)
 
 
-def _open_log(config: ServingConfig, bundle: Bundle) -> PredictionLog | None:
+def _prepare(config: ServingConfig, told: ServedDeployment) -> Deployed:
+    if len(config.deployments) > 1:
+        # Said before it is tried: whatever ends the process in between, a supervisor knows which deployment it was.
+        announce(config.status_fd, {"loading": told.name})
+    bundle = load(told.bundle_folder, threads=told.threads)
+    seconds_per_image = warm_up(bundle)
+    return Deployed(told, bundle, _open_log(config, told, bundle), seconds_per_image, config)
+
+
+def _open_log(config: ServingConfig, told: ServedDeployment, bundle: Bundle) -> PredictionLog | None:
     if config.database_url is None or config.endpoint is None:
         return None
     return PredictionLog(
         config.database_url,
         config.endpoint,
-        deployment=config.deployment,
-        model=config.model_name,
+        deployment=told.name,
+        model=told.model_name,
         bundle_sha256=bundle.sha256,
         class_names=bundle.class_names,
         shape_HWC=bundle.shape_HWC,
+        log_images=told.log_images,
     )
 
 
@@ -109,7 +130,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: App, config: ServingConfig, listener: socket.socket, started: float) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                cast("Any", app),  # no ASGI application: `Connection` hands it whole requests
                 http=Connection,
                 ws="none",
                 lifespan="off",
@@ -119,7 +140,6 @@ class _Server(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 backlog=BACKLOG,
-                timeout_keep_alive=75,
                 timeout_graceful_shutdown=math.ceil(config.drain_s),
             )
         )
@@ -138,8 +158,15 @@ class _Server(uvicorn.Server):
         address = self._listener.getsockname()
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         seconds = time.perf_counter() - self._started_at
-        logger.info("%s ready at http://%s:%d after %.2f s", self._serving.model_name, host, address[1], seconds)
+        logger.info("%s ready at http://%s:%d after %.2f s", _shown(self._serving), host, address[1], seconds)
         announce(self._serving.status_fd, {"ready": True, "port": address[1], "seconds": round(seconds, 3)})
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % LOOK_TICKS == 0:
+            now_s = time.monotonic()
+            for connection in list(self.server_state.connections):
+                cast("Connection", connection).look(now_s, IDLE_S)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.pages.ready = False
@@ -148,6 +175,29 @@ class _Server(uvicorn.Server):
         if self._loop:
             # uvicorn looks at its flag ten times a second; a successor on the same socket should not wait for that.
             self._loop.call_soon_threadsafe(self._stop_accepting)
+
+    def hand_over(self, _number: int, _frame: FrameType | None) -> None:
+        """Accepts nothing more, answers what still comes through the connections there are, and ends each with that.
+
+        A client may send its next request at any moment: closing an idle connection could lose it. So an idle one is
+        closed only after `drain_s`; SIGTERM shortens that.
+        """
+        self._app.pages.ready = False
+        if self._loop:
+            end = time.perf_counter() + self._serving.drain_s
+            self._loop.call_soon_threadsafe(self._stop_accepting)
+            self._loop.call_soon_threadsafe(self._loop.call_later, LOOK_S, self._end_when_idle, end)
+
+    def shed(self, _number: int, _frame: FrameType | None) -> None:
+        """Ends half of the connections, each with its next answer: clients that make a new one come to others too."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(lambda: self._app.shed(len(self.server_state.connections) // 2))
+
+    def _end_when_idle(self, end: float) -> None:
+        if self._loop and self.server_state.connections and time.perf_counter() < end:
+            self._loop.call_later(LOOK_S, self._end_when_idle, end)
+        else:
+            self.should_exit = True
 
     def _stop_accepting(self) -> None:
         for server in self.servers:
@@ -161,10 +211,21 @@ class _Server(uvicorn.Server):
         # A connection accepted a moment ago has its request still under way: closing it now would lose that.
         await asyncio.sleep(GRACE_S)
         await super().shutdown(sockets)
+        # Who has not sent the rest of a request by now is let go; the loop does not end while a connection is open.
+        for connection in list(self.server_state.connections):
+            cast("Connection", connection).abort()
+        await asyncio.sleep(0)
+
+
+def _shown(config: ServingConfig) -> str:
+    """`digits:3`; of several deployments `digits:3 (90%) and digits:4 (10%)`."""
+    if len(config.deployments) == 1:
+        return config.deployments[0].model_name
+    return " and ".join(f"{told.model_name} ({told.traffic}%)" for told in config.deployments)
 
 
 def announce(status_fd: int | None, news: dict[str, object]) -> None:
-    """One JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more."""
+    """A JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more."""
     if status_fd is None:
         return
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pigeonhole import bundle, endpoints
@@ -16,12 +17,14 @@ def deploy(
     model: str | Path,
     *,
     endpoint: str,
-    host: str = "127.0.0.1",
-    port: int = 8080,
+    host: str | None = None,
+    port: int | None = None,
     cpu: float = 1.0,
     memory_gib: float = 1.0,
     deployment: str = "blue",
+    traffic: Mapping[str, int] | str | None = None,
     key: str | None = None,
+    log_images: bool = True,
     workspace: Workspace | str | Path | None = None,
 ) -> endpoints.EndpointStatus:
     """A model behind an endpoint, in the background; its state says whether it answers, why not, and what to do.
@@ -29,16 +32,20 @@ def deploy(
     Args:
         model: a registered model (`digits@champion`, `digits:3`), or the folder of a bundle.
         endpoint: the endpoint's name; an endpoint that exists changes over once the new deployment is ready.
-        host: the address to listen on; off loopback a key is wanted.
-        port: the port to listen on; 0 for any free one.
+        host: the address to listen on; off loopback a key is wanted. `None` leaves it; a new endpoint is on loopback.
+        port: the port to listen on; 0 for any free one. `None` leaves it; a new endpoint is on 8080.
         cpu: processor cores asked for.
         memory_gib: memory asked for, in GiB.
-        deployment: the deployment's name.
+        deployment: the deployment's name; one that has it is replaced, and its share goes to the new one.
+        traffic: percent of the requests by deployment, or `blue=90,green=10`; `None` gives a new deployment nothing
+            beside others, and everything alone.
         key: what requests must carry as `Authorization: Bearer KEY`; `None` asks for none on loopback.
+        log_images: whether the prediction log keeps the images, or only statistics of them.
         workspace: where the model is registered and the endpoint recorded.
 
     Raises:
         NotFoundError: there is no such model.
+        UsageError: a name, a number or a share is unfit.
         DataError: the bundle's files are not what its manifest says.
     """
     space = Workspace.find(workspace)
@@ -54,7 +61,9 @@ def deploy(
         port=port,
         cpu=cpu,
         memory_gib=memory_gib,
+        traffic=traffic,
         keys=(key,) if key else None,
+        log_images=log_images,
     )
 
 

@@ -28,7 +28,7 @@ def monitor(endpoint: str, *, window: str = ALL, workspace: Workspace | str | Pa
         UsageError: the window is no duration.
     """
     space = Workspace.find(workspace)
-    since_s = _since_s(window)
+    since_s = window_start_s(window)
     until_s = None if since_s is None else time.time()
     seen = predictions.read_window(space.database, endpoint, since_s, until_s)
     folder = Path(endpoints.last_deployment(space, endpoint).bundle_folder)
@@ -39,7 +39,12 @@ def monitor(endpoint: str, *, window: str = ALL, workspace: Workspace | str | Pa
     return signals
 
 
-def _since_s(window: str) -> float | None:
+def window_start_s(window: str) -> float | None:
+    """When a window begins that ends now, in seconds since 1970; `None` for `all`.
+
+    Raises:
+        UsageError: it is no duration.
+    """
     if window == ALL:
         return None
     match = _DURATION.fullmatch(window.strip())

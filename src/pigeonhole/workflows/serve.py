@@ -41,7 +41,9 @@ def serve(
     """
     folder, found = bundle_folder(model, workspace)
     hashes = (*((serving.hash_key(key),) if key else ()), *_checked(key_hashes))
-    return serving.run(serving.ServingConfig(folder, model=name or found, host=host, port=port, key_hashes=hashes))
+    return serving.run(
+        serving.ServingConfig.of_bundle(folder, model=name or found, host=host, port=port, key_hashes=hashes)
+    )
 
 
 def _checked(key_hashes: Sequence[str]) -> list[str]:

@@ -188,7 +188,7 @@ class RegisterStage(Stage):
 
 
 class DeployStage(Stage):
-    """`deploy: {model, endpoint, port, host, cpu, memory, deployment}`."""
+    """`deploy: {model, endpoint, port, host, cpu, memory, deployment, image_log}`."""
 
     verb = "deploy"
     needs = "model"
@@ -200,6 +200,7 @@ class DeployStage(Stage):
     cpu: float = Field(1.0, gt=0)
     memory: float = Field(1.0, gt=0)
     deployment: str = "blue"
+    image_log: bool = True
 
     @override
     def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
@@ -211,6 +212,7 @@ class DeployStage(Stage):
             cpu=self.cpu,
             memory_gib=self.memory,
             deployment=self.deployment,
+            log_images=self.image_log,
             workspace=space,
         )
         deploy.require_deployed(status)

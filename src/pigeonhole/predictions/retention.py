@@ -1,0 +1,110 @@
+"""How many images the log keeps: the oldest go when a limit is reached, and what went is told. Touches nothing else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pigeonhole.core.database import Transaction
+from pigeonhole.core.errors import UsageError
+
+logger = logging.getLogger("pigeonhole.predictions")
+LIMIT_BYTES = 1 << 30
+_STEPS = 64
+_ROWS = 256
+_AGE_CHECK_S = 60.0
+_DAY_S = 86_400.0
+_SIZE = "SELECT COALESCE(SUM(size_bytes), 0) AS size_bytes FROM prediction_images WHERE endpoint = ?"
+_OLDEST = (
+    "SELECT source, number, last_at_s, n_images, size_bytes FROM prediction_images WHERE endpoint = ?"
+    " AND last_at_s < ? ORDER BY last_at_s, source, number LIMIT ?"
+)
+_DELETE = "DELETE FROM prediction_images WHERE source = ? AND number = ?"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many images an endpoint's log keeps.
+
+    Attributes:
+        size_bytes: of pixels; beyond it the oldest images go. Each server process that writes may be a 64th over it.
+        days: images of requests older than this go too, while a server runs; `None` knows no age.
+
+    Raises:
+        UsageError: a limit below nothing.
+    """
+
+    size_bytes: int = LIMIT_BYTES
+    days: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.size_bytes < 0 or (self.days is not None and self.days <= 0):
+            raise UsageError(
+                f"an image log of {self.size_bytes} bytes and {self.days} days",
+                "0 bytes or more, and more than 0 days",
+                "correct the limits, or switch the image log off",
+            )
+
+
+class Retention:
+    """Holds one endpoint's images to their limits, for one writer.
+
+    Args:
+        endpoint: whose images.
+        limits: what may stay.
+    """
+
+    def __init__(self, endpoint: str, limits: Limits) -> None:
+        self._endpoint = endpoint
+        self._limits = limits
+        # Looking costs, so it is done once a 64th of the limit has been written; and first of all.
+        self._step = limits.size_bytes // _STEPS
+        self._unseen_bytes = self._step + 1
+        self._aged_at = -_AGE_CHECK_S
+
+    def enforce(self, transaction: Transaction, added_bytes: int) -> int:
+        """Drops the oldest images where a limit is reached; how many.
+
+        Args:
+            transaction: in which images were just written.
+            added_bytes: how many bytes of them.
+        """
+        self._unseen_bytes += added_bytes
+        dropped = 0
+        if self._unseen_bytes > self._step:
+            self._unseen_bytes = 0
+            size = int(transaction.execute(_SIZE, (self._endpoint,))[0]["size_bytes"])
+            dropped += self._drop(transaction, size - (self._limits.size_bytes - self._step), 1e300)
+        if self._limits.days is not None and time.monotonic() - self._aged_at >= _AGE_CHECK_S:
+            self._aged_at = time.monotonic()
+            dropped += self._drop(transaction, 1 << 62, time.time() - self._limits.days * _DAY_S)
+        return dropped
+
+    def _drop(self, transaction: Transaction, excess_bytes: int, before_s: float) -> int:
+        """Drops images from before a time, the oldest first, until so many bytes are gone."""
+        dropped, last_at_s = 0, 0.0
+        while excess_bytes > 0:
+            rows = transaction.execute(_OLDEST, (self._endpoint, before_s, _ROWS))
+            for row in rows:
+                if excess_bytes <= 0:
+                    break
+                transaction.execute(_DELETE, (row["source"], row["number"]))
+                excess_bytes -= row["size_bytes"]
+                dropped, last_at_s = dropped + row["n_images"], row["last_at_s"]
+            if len(rows) < _ROWS:
+                break
+        if dropped:
+            logger.info(
+                "endpoint %s: the %d oldest images left the log, up to %s; it keeps %s",
+                self._endpoint,
+                dropped,
+                datetime.fromtimestamp(last_at_s, UTC).isoformat(timespec="seconds"),
+                self._kept(),
+            )
+        return dropped
+
+    def _kept(self) -> str:
+        size = f"{self._limits.size_bytes / (1 << 20):,.0f} MiB"
+        return size if self._limits.days is None else f"{size} and {self._limits.days:g} days"

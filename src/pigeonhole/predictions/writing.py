@@ -1,0 +1,67 @@
+"""Blocks into the database, in a connection of its own: each once, with what was lost since, and the limits kept."""
+
+from __future__ import annotations
+
+import time
+
+from pigeonhole.core.database import Database, Transaction
+from pigeonhole.predictions.blocks import Block, insert
+from pigeonhole.predictions.retention import Limits, Retention
+
+# A short wait for whoever else writes: the log waits in its queue, where it can be told of and counted.
+LOCK_WAIT_S = 5.0
+_LOSS = "INSERT INTO prediction_losses (endpoint, source, kind, n, recorded_at_s) VALUES (?, ?, ?, ?, ?)"
+
+
+class BlockWriter:
+    """Writes one source's blocks.
+
+    Args:
+        database_url: the workspace's records.
+        endpoint: whose predictions these are.
+        source: the source's id.
+        limits: of the endpoint's images.
+        log_images: whether images are added to them.
+    """
+
+    def __init__(self, database_url: str, endpoint: str, source: str, limits: Limits, *, log_images: bool) -> None:
+        # Durable: a power cut too loses at most what waits to be written.
+        self._database = Database(database_url, durable=True, busy_timeout_s=LOCK_WAIT_S)
+        self._endpoint = endpoint
+        self._source = source
+        # Images that were logged before are held to the limits too when no more are.
+        self._retention = Retention(endpoint, limits)
+        self._log_images = log_images
+        self._recorded = 0
+        self.images_dropped = 0
+
+    def write(self, block: Block, pixels: bytes, lost: int) -> None:
+        """Writes a block; writing it again, after an answer that was lost, changes nothing.
+
+        Args:
+            block: the block.
+            pixels: of its images.
+            lost: entries that this source has lost so far.
+        """
+        kept = pixels if self._log_images else b""
+        with self._database.transaction() as transaction:
+            insert(transaction, block, kept)
+            dropped = self._retention.enforce(transaction, len(kept))
+            self._record(transaction, "images", dropped)
+            self._record(transaction, "entries", lost - self._recorded)
+        self._recorded = lost
+        self.images_dropped += dropped
+
+    def record_loss(self, lost: int) -> None:
+        """Records what was lost after the last block."""
+        with self._database.transaction() as transaction:
+            self._record(transaction, "entries", lost - self._recorded)
+        self._recorded = lost
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._database.close()
+
+    def _record(self, transaction: Transaction, kind: str, n: int) -> None:
+        if n:
+            transaction.execute(_LOSS, (self._endpoint, self._source, kind, n, time.time()))

@@ -1,0 +1,279 @@
+"""One client's connection: bytes in, whole requests to the application, one write for each answer. Knows no route.
+
+In place of uvicorn's own protocol, which speaks ASGI: a task, two writes and a dozen checks of headers for every
+request. uvicorn still starts, listens, and ends; what it wants of a protocol is `shutdown` and its set of connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections import deque
+from typing import Any, Protocol, cast
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+from pigeonhole.serving.failures import failed, too_slow
+from pigeonhole.serving.http import Headers, Reply, Request, RequestError, Respond, rendered, too_large
+
+HEAD_LIMIT = 64 << 10
+_CLOSE = (b"connection", b"close")
+
+
+class Application(Protocol):
+    """What answers."""
+
+    max_body_bytes: int
+    request_timeout_s: float
+
+    def is_last(self) -> bool:
+        """Whether the answer that goes out now ends its connection."""
+
+    def new_id(self) -> str:
+        """An id for a request."""
+
+    def answer(self, request: Request, respond: Respond) -> None:
+        """Calls `respond` once, now or later."""
+
+    def give_up(self, request: Request) -> None:
+        """Answers a request whose time is over."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection, as uvicorn makes them.
+
+    Args:
+        config: whose application answers.
+        server_state: uvicorn's: the connections there are, and the header with the date.
+        app_state: not used.
+        _loop: not used.
+    """
+
+    def __init__(
+        self,
+        config: Any,
+        server_state: Any,
+        app_state: Any,  # noqa: ARG002
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._app = cast("Application", config.loaded_app)
+        self._state = server_state
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport
+        self._waiting: deque[tuple[Request, bool]] = deque()
+        self._answering: Request | None = None
+        self._is_advancing = self._is_closing = self._is_slow = self._is_known = False
+        # Since when the client has been silent, or has had a request under way.
+        self._since_s = time.monotonic()
+        self._expect_request()
+
+    def _expect_request(self) -> None:
+        self._url = b""
+        self._headers: Headers = {}
+        self._parts: list[bytes] = []
+        self._size = self._head_size = 0
+        self._is_reading = self._has_head = False
+        self._refusal: RequestError | None = None
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._state.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """It has gone; an answer that is still to come finds nobody."""
+        self._state.connections.discard(self)
+        self._is_closing = True
+        self._waiting.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of one request, of several, or of a part of one."""
+        if self._is_closing:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # what follows would be another protocol; the request itself is answered, as the last one
+        except httptools.HttpParserError as error:
+            text = f"bytes that are no HTTP request ({error})"
+            self._refuse_head(RequestError(400, "not_http", text, "HTTP/1.1", "check the address and the client"))
+
+    def pause_writing(self) -> None:
+        """The client reads slower than it is answered: it is not read from either."""
+        self._is_slow = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._is_slow = False
+        self._advance()
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._expect_request()
+        self._is_reading = self._is_known = True
+        if self._answering is None:
+            self._since_s = time.monotonic()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of what it asks for."""
+        self._url += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._headers[name.lower()] = value
+        self._count_head(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """All of them: a body that is announced as too large need not come."""
+        self._has_head = True
+        length = self._headers.get(b"content-length", b"0")
+        limit = self._app.max_body_bytes
+        if len(length) > 6 and int(length) > limit:
+            self._refuse(too_large(f"{int(length):,} bytes", limit))
+        elif b"expect" in self._headers and self._answering is None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._refusal is not None:
+            return
+        self._parts.append(body)
+        self._size += len(body)
+        limit = self._app.max_body_bytes
+        if self._size > limit:
+            self._refuse(too_large(f"more than {limit:,} bytes", limit))
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._is_reading = False
+        if self._refusal is None:
+            parts = self._parts
+            self._hand_over(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    # One request after the other.
+
+    def _hand_over(self, content: bytes) -> None:
+        parser = self._parser
+        path, query = _split(self._url)
+        method = parser.get_method().decode("ascii")
+        request = Request(self._app.new_id(), method, path, query, self._headers, content, self._refusal)
+        keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
+        keep = keep and self._refusal is None and not parser.should_upgrade()
+        self._waiting.append((request, keep))
+        self._advance()
+        if self._waiting:
+            self._transport.pause_reading()
+
+    def _advance(self) -> None:
+        # A loop, and not each answer calling for the next request: hundreds may wait that are answered at once.
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        was_waiting = bool(self._waiting)
+        while self._waiting and self._answering is None and not self._is_slow:
+            request, keep = self._waiting.popleft()
+            self._answering = request
+            self._app.answer(request, functools.partial(self._respond, request, keep))
+        self._is_advancing = False
+        if was_waiting and not self._waiting and not self._is_slow and not self._is_closing:
+            self._transport.resume_reading()
+
+    def _respond(self, request: Request, keep: bool, reply: Reply) -> None:
+        if self._answering is not request:
+            return  # its time was over, and that has been said
+        self._answering = None
+        if self._is_closing:
+            return
+        close = not keep or _CLOSE in reply.headers or self._app.is_last()
+        self._transport.write(rendered(reply, request, _common(self._state), close=close))
+        self._since_s = time.monotonic()
+        if close:
+            self._close()
+        else:
+            self._advance()
+
+    def _refuse(self, why: RequestError) -> None:
+        """Answers a request whose body is not read to its end."""
+        self._refusal = why
+        self._hand_over(b"")
+
+    def _refuse_head(self, why: RequestError) -> None:
+        """Answers what is no request yet."""
+        self._refusal = why
+        if self._is_closing:
+            return
+        request = Request(self._app.new_id(), "", "", b"", {}, b"")
+        self._transport.write(rendered(failed(why, request.id), request, _common(self._state), close=True))
+        self._close()
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > HEAD_LIMIT and self._refusal is None:
+            text = f"a head of more than {HEAD_LIMIT:,} bytes"
+            self._refuse_head(RequestError(431, "header_too_long", text, "shorter headers", "leave out some of them"))
+
+    # How it ends.
+
+    def _close(self) -> None:
+        self._is_closing = True
+        self._transport.close()
+
+    def shutdown(self) -> None:
+        """Uvicorn calls it when the server ends: what is under way is answered."""
+        if self._answering is None and not self._waiting and not self._is_reading:
+            self._close()
+
+    def abort(self) -> None:
+        """Ends it at once."""
+        self._is_closing = True
+        self._transport.abort()
+
+    def look(self, now_s: float, idle_s: float) -> None:
+        """Ends what takes too long: a request that is still coming or being answered, or silence.
+
+        Args:
+            now_s: monotonic.
+            idle_s: how long a client may be silent between requests; before the first it has the time of a request.
+        """
+        taken_s, limit_s = now_s - self._since_s, self._app.request_timeout_s
+        if self._answering is not None:
+            if taken_s > limit_s:
+                self._app.give_up(self._answering)
+        elif self._is_reading:
+            if taken_s > limit_s and self._refusal is None:
+                (self._refuse if self._has_head else self._refuse_head)(too_slow(limit_s * 1e3))
+        elif taken_s > (idle_s if self._is_known else limit_s) and not self._is_closing:
+            self._close()
+
+
+@functools.lru_cache(maxsize=256)
+def _split(url: bytes) -> tuple[str, bytes]:
+    """Path and query string.
+
+    Raises:
+        HttpParserInvalidURLError: it is no address.
+    """
+    parsed = httptools.parse_url(url)
+    path: bytes = parsed.path or b"/"
+    return unquote_to_bytes(path).decode("utf-8", "replace") if b"%" in path else path.decode("latin-1"), (
+        parsed.query or b""
+    )
+
+
+_lines: tuple[Any, bytes] = (None, b"")
+
+
+def _common(state: Any) -> bytes:
+    """The header lines that uvicorn renews every second: the date."""
+    global _lines
+    if _lines[0] is not state.default_headers:
+        _lines = (state.default_headers, b"".join(b"%b: %b\r\n" % field for field in state.default_headers))
+    return _lines[1]
