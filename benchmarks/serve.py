@@ -21,8 +21,9 @@ import numpy as np
 
 import serve_load
 import serve_servers
-from measuring import Figures, kept, machine, pigeonhole
+from measuring import Figures, kept, machine
 from mnist_images import mnist
+from pigeonhole import ImageClassifier
 from pigeonhole.bundle import load
 from serve_load import Form
 from serve_ours import KEY, ours, start_s
@@ -58,17 +59,13 @@ def result(name: str, number: int) -> Path:
 
 def trained() -> Path:
     """The bundle of a small network; how well it was trained makes no difference here."""
-    path = FOLDER / "bundle.json"
-    workspace = ["--workspace", str(FOLDER / "workspace")]
-
-    def train() -> Figures:
-        pigeonhole("ingest", "mnist", "--name", "mnist", *workspace)
-        run = pigeonhole("train", "mnist", "--model", "cnn-fast", "--seed", "0", *workspace)
-        pigeonhole("evaluate", run["run_id"], *workspace)
-        model = pigeonhole("register", run["run_id"], "--as", "digits", *workspace)
-        return {"bundle": model["bundle_folder"]}
-
-    return Path(kept(path, train)["bundle"])
+    folder = FOLDER / "bundle"
+    if not folder.is_dir():
+        images_NHWC, labels_N = mnist("train")
+        classifier = ImageClassifier("cnn-fast", random_state=0, image_shape=(28, 28, 1))
+        rows_NP = images_NHWC.reshape(len(images_NHWC), -1)
+        classifier.fit(rows_NP, labels_N).to_bundle(folder, rows_NP, labels_N)
+    return folder
 
 
 def forms(shape: tuple[int, ...]) -> dict[str, tuple[Form, int]]:
@@ -126,7 +123,7 @@ def images(bundle: Path) -> tuple[serve_load.Images, list[str]]:
     images_NHWC, _ = mnist("train")
     chosen_NHWC = images_NHWC[:: len(images_NHWC) // IMAGES][:IMAGES]
     loaded = load(bundle)
-    classes_N = loaded.predict(chosen_NHWC)[0].argmax(axis=1)
+    classes_N = loaded.predict(chosen_NHWC).probs_NK.argmax(axis=1)
     return chosen_NHWC.reshape(len(chosen_NHWC), -1), [loaded.class_names[index] for index in classes_N]
 
 

@@ -59,9 +59,9 @@ def ours(bundle: Path, folder: Path, port: int, core: int) -> Iterator[Running]:
 def started(bundle: Path, folder: Path, port: int, core: int) -> Iterator[subprocess.Popen[bytes]]:
     """The process, whether it answers yet or not."""
     workspace = Workspace(folder / "serving-workspace")
-    config = ServingConfig(
-        bundle_folder=bundle,
-        model="digits",
+    config = ServingConfig.of_bundle(
+        bundle,
+        "digits",
         endpoint="digits",
         database_url=workspace.database_url,
         port=port,
@@ -116,7 +116,7 @@ def _loaded(bundle: Path) -> tuple[bytes, str]:
     if bundle not in _LOADED:
         opened = load(bundle)
         image_NHWC = opened.probe_images_NHWC[:1]
-        label = opened.class_names[int(opened.predict(image_NHWC)[0].argmax())]
+        label = opened.class_names[int(opened.predict(image_NHWC).probs_NK.argmax())]
         _LOADED[bundle] = json.dumps({"data": image_NHWC.reshape(1, -1).tolist()}).encode(), label
     return _LOADED[bundle]
 

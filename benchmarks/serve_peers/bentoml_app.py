@@ -15,7 +15,7 @@ class Digits:
     def __init__(self) -> None:
         self.model = Model()
 
-    @bentoml.api(batchable=True, max_batch_size=64, max_latency_ms=1000, route="/score")
+    @bentoml.api(batchable=True, max_batch_size=64, max_latency_ms=10_000, route="/score")
     def score(self, data: list[list[int]]) -> list[dict[str, Any]]:
         """A batch."""
         return answers(self.model.probabilities(pixels(data)))

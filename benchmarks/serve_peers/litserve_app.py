@@ -17,8 +17,8 @@ class Api(litserve.LitAPI):
         """Once a worker."""
         self.model = Model()
 
-    def decode_request(self, request: dict[str, Any]) -> np.ndarray:
-        """One request's pixels."""
+    def decode_request(self, request):  # noqa: ANN001, ANN201 - it would take a type for that of a query parameter
+        """One request's pixels (P)."""
         return pixels(request["data"])[0]
 
     def predict(self, images_NP: np.ndarray) -> np.ndarray:
