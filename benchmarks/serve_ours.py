@@ -61,7 +61,7 @@ def started(bundle: Path, folder: Path, port: int, core: int) -> Iterator[subpro
     workspace = Workspace(folder / "serving-workspace")
     config = ServingConfig.of_bundle(
         bundle,
-        "digits",
+        model="digits",
         endpoint="digits",
         database_url=workspace.database_url,
         port=port,
