@@ -1,9 +1,10 @@
 """Repeats the measurements of RECORDS.md, one after the other; what is finished is not measured again.
 
-    PIGEONHOLE_DATA=FOLDER python benchmarks/run.py --peers PYTHON
+    PIGEONHOLE_DATA=FOLDER python benchmarks/run.py --peers PYTHON --serving-peers PYTHON
 
-`--peers` is a Python with what we measure beside (`make bench` makes one). What each measurement prints goes to
-`.benchmarks/NAME.txt`; remove a file to measure again. Leave the machine alone meanwhile.
+`--peers` and `--serving-peers` are Pythons with what training and serving are measured beside (`make bench` makes
+them); serving also wants wrk, a package of Debian. What each measurement prints goes to `.benchmarks/NAME.txt`; remove
+a file to measure again. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ RESULTS = Path(".benchmarks")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default=sys.executable, help="a Python with the peers installed")
+    parser.add_argument("--serving-peers", default=sys.executable, help="a Python with the servers installed")
     options = parser.parse_args()
     if not os.environ.get("PIGEONHOLE_DATA"):
         print("PIGEONHOLE_DATA names no folder; the measurements need the full MNIST below it", file=sys.stderr)
@@ -33,6 +35,8 @@ def main() -> int:
         "fast": ["fast.py", "--peers", options.peers],
         "million": ["million.py"],
         "batch": ["batch.py"],
+        "serve": ["serve.py", "--peers", options.serving_peers],
+        "prediction-log": ["prediction_log.py"],
         "presets": ["presets.py"],
         "choose-logistic": ["choose_logistic.py"],
         "choose-classical": ["choose_classical.py"],

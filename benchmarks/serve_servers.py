@@ -58,7 +58,16 @@ PEERS = (
         path="/invocations",
         elsewhere=535,
     ),
-    Peer("Ray Serve", ["python", "ray_app.py"], elsewhere=360, environment={"RAY_USAGE_STATS_ENABLED": "0"}),
+    Peer(
+        "Ray Serve",
+        ["python", "ray_app.py"],
+        elsewhere=360,
+        environment={
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_AUTH_MODE": "disabled",
+            "RAY_raylet_start_wait_time_s": "100",
+        },
+    ),
 )
 
 

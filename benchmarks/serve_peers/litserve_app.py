@@ -17,7 +17,7 @@ class Api(litserve.LitAPI):
         """Once a worker."""
         self.model = Model()
 
-    def decode_request(self, request):  # noqa: ANN001, ANN201 - it would take a type for that of a query parameter
+    def decode_request(self, request):
         """One request's pixels (P)."""
         return pixels(request["data"])[0]
 
