@@ -133,3 +133,13 @@ def test_a_client_that_left_does_not_disturb_the_others():
             await gone
 
     run(scenario())
+
+
+def test_one_that_fails_to_take_its_outcome_keeps_nobody_from_theirs():
+    async def scenario():
+        batcher = Batcher(Model(), SHAPE, 100)
+        batcher.enqueue(pixels(1), 1, lambda outcome: 1 / 0)
+        assert (await batcher.submit(pixels(2), 1)).tolist() == [[2, 3]]
+        assert (await batcher.submit(pixels(3), 1)).tolist() == [[3, 4]]
+
+    run(scenario())

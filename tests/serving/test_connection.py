@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 
 import pytest
 
+from pigeonhole.serving import hash_key
 from tests.bundle.tiny_onnx import CLASS_NAMES, band_images
 from tests.serving.server_process import serving
 
@@ -176,3 +178,87 @@ def takes(client, data, most):
         except TimeoutError:
             return count
     return most
+
+
+def test_rubbish_behind_a_request_is_refused_after_its_answer(client):
+    client.send(request(BODIES[0]) + b"\x16\x03\x01\r\n\r\n")
+    assert label(client.answer()) == CLASS_NAMES[LABELS_N[0]]
+    assert client.answer()[0] == 400
+    assert client.is_closed()
+
+
+def test_bytes_behind_the_last_request_take_no_answer_away(client):
+    client.send(request(BODIES[0], more=b"connection: close\r\n") + request(BODIES[1]))
+    assert label(client.answer()) == CLASS_NAMES[LABELS_N[0]]
+    assert client.is_closed()
+
+
+def test_what_stands_behind_a_refused_body_is_not_run(client, server):
+    counted = server.client.get("/metrics").text
+    too_much = b"%x\r\n%b\r\n0\r\n\r\n" % (1_000_001, b" " * 1_000_001)
+    client.send(
+        b"POST /score HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + too_much + request(BODIES[1])
+    )
+    assert client.answer()[0] == 413
+    assert client.is_closed()
+    assert lines(server.client.get("/metrics").text, "images_total") == lines(counted, "images_total")
+
+
+def lines(metrics, name):
+    return [line for line in metrics.splitlines() if line.startswith(f"pigeonhole_{name}")]
+
+
+def test_an_unfinished_request_to_no_address_ends_nothing(tiny, tmp_path):
+    with (
+        serving(tmp_path, bundle_folder=str(tiny.folder), request_timeout_s=0.3) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
+    ):
+        connection.sendall(b"POST http://[ HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab")
+        assert Client(connection).answer()[0] == 400
+        assert server.score(IMAGES_NHWC[:1].reshape(1, -1).tolist()).status_code == 200
+
+
+def test_a_header_without_an_end_is_refused(client):
+    client.send(b"GET / HTTP/1.1\r\nx-a: ")
+    with contextlib.suppress(ConnectionError):
+        for _ in range(100):
+            client.send(b"a" * 65536)
+    with contextlib.suppress(ConnectionError):  # it may be reset before its answer is read, since it goes on sending
+        assert client.answer()[0] in (431, None)
+
+
+def test_a_trailer_is_no_header(tiny, tmp_path):
+    with (
+        serving(tmp_path, bundle_folder=str(tiny.folder), key_hashes=[hash_key("a-good-key")]) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
+    ):
+        head = b"POST /score HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        body = b"%x\r\n%b\r\n0\r\nauthorization: Bearer a-good-key\r\n\r\n" % (len(BODIES[0]), BODIES[0])
+        connection.sendall(head + body)
+        assert Client(connection).answer()[0] == 401
+
+
+def test_a_client_without_a_key_is_not_told_to_send_its_body(tiny, tmp_path):
+    with (
+        serving(tmp_path, bundle_folder=str(tiny.folder), key_hashes=[hash_key("a-good-key")]) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
+    ):
+        connection.sendall(b"POST /score HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 999999\r\n\r\n")
+        assert Client(connection).answer()[0] == 401
+
+
+def test_a_client_that_stops_sending_still_gets_its_answer(client):
+    many = json.dumps({"data": IMAGES_NHWC.repeat(100, 0).reshape(4000, -1).tolist()}).encode()
+    client.send(request(many))
+    client.connection.shutdown(socket.SHUT_WR)
+    assert len(json.loads(client.answer()[2])["predictions"]) == 4000
+    assert client.is_closed()
+
+
+def test_a_request_that_offers_another_protocol_keeps_its_body(client):
+    offer = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n"
+    whole = request(BODIES[0], more=offer)
+    client.send(whole[:-20])
+    client.send(whole[-20:])
+    assert label(client.answer()) == CLASS_NAMES[LABELS_N[0]]
+    assert client.is_closed()

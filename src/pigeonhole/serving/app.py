@@ -61,9 +61,18 @@ class App:
         except Exception as error:  # noqa: BLE001 - the process edge: the request fails, the server does not
             respond(failed(error, request.id))
 
-    def give_up(self, request: Request) -> None:
-        """Answers a scoring request whose time is over; what it still computes goes nowhere."""
-        self.scorer.give_up(request)
+    def refuse_early(self, path: str, headers: Headers) -> RequestError | None:
+        """Why a request is refused whose large body has not come yet: its key."""
+        try:
+            if self._key_hashes and path not in OPEN:
+                self._check_key(headers)
+        except RequestError as error:
+            return error
+        return None
+
+    def give_up(self, request: Request) -> bool:
+        """Answers a scoring request whose time is over; what it still computes goes nowhere. False for others."""
+        return self.scorer.give_up(request)
 
     def shed(self, n: int) -> None:
         """Lets the next `n` answers end their connections."""

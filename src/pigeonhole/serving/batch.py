@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from pigeonhole.images import Shape
 
+logger = logging.getLogger("pigeonhole.serving")
 Probs = npt.NDArray[np.float32]
 Run = Callable[[npt.NDArray[np.uint8]], Probs]
 Deliver = Callable[[Probs | Exception], None]
@@ -154,14 +156,21 @@ def _joined(batch: list[Waiting], n: int, shape: Shape) -> npt.NDArray[np.uint8]
 def _deliver(batch: list[Waiting], probs_NK: Probs) -> None:
     start = 0
     for _, n, deliver in batch:
-        deliver(probs_NK[start : start + n])
+        _hand(deliver, probs_NK[start : start + n])
         start += n
 
 
 def _fail(batch: list[Waiting], error: BaseException) -> None:
     told = error if isinstance(error, Exception) else RuntimeError(f"the model was stopped: {error!r}")
     for _, _, deliver in batch:
-        deliver(told)
+        _hand(deliver, told)
+
+
+def _hand(deliver: Deliver, outcome: Probs | Exception) -> None:
+    try:
+        deliver(outcome)
+    except Exception:  # the others of the batch get theirs, and the model goes on
+        logger.exception("an outcome could not be delivered")
 
 
 def _settle(future: asyncio.Future[Probs], outcome: Probs | Exception) -> None:

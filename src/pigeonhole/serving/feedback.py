@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -11,10 +12,11 @@ import orjson
 
 from pigeonhole.core.errors import DataError, NotFoundError, UsageError, listing
 from pigeonhole.predictions import PredictionLog, add_feedback
-from pigeonhole.serving.failures import failed
+from pigeonhole.serving.failures import failed, too_many
 from pigeonhole.serving.http import Reply, Request, RequestError, Respond
 
 THREADS = 4
+MAX_WAITING = 1000
 _EXAMPLE = '{"request_id": "…", "label": "7", "position": 0}'
 
 
@@ -29,6 +31,7 @@ class FeedbackTaker:
     def __init__(self, logs: Sequence[PredictionLog], source: str) -> None:
         self._logs = logs
         self._source = source
+        self._waiting = 0
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="feedback")
 
     def take(self, request: Request, respond: Respond) -> None:
@@ -42,8 +45,19 @@ class FeedbackTaker:
                 "deploy the model (pigeonhole deploy) instead of serving a bundle by itself",
             )
         body, loop = request.body(), asyncio.get_running_loop()
-        recording = self._executor.submit(record_feedback, self._logs, self._source, body)
-        recording.add_done_callback(lambda done: loop.call_soon_threadsafe(_acknowledge, done, request, respond))
+        if self._waiting >= MAX_WAITING:
+            raise too_many(self._waiting, "feedbacks")
+        self._waiting += 1
+
+        def back(done: Future[None]) -> None:
+            self._waiting -= 1
+            _acknowledge(done, request, respond)
+
+        def finished(done: Future[None]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                loop.call_soon_threadsafe(back, done)
+
+        self._executor.submit(record_feedback, self._logs, self._source, body).add_done_callback(finished)
 
     def close(self) -> None:
         """Ends the threads."""

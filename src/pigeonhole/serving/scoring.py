@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,17 +57,21 @@ class Scorer:
             raise
         self._begin(dialect, request, respond, deployment)
 
-    def give_up(self, request: Request) -> None:
-        """Ends a request whose time is over, as Azure does: a server by itself says 500, an endpoint 408."""
+    def give_up(self, request: Request) -> bool:
+        """Ends a request whose time is over, as Azure does: a server by itself says 500, an endpoint 408.
+
+        False if it is none that is scored.
+        """
         exchange = self.under_way.get(request.id)
         if exchange is None:
-            return
+            return False
         if exchange.is_read and not self._is_endpoint:
             received = f"Scoring timeout after {self._timeout_ms:.0f} ms"
             accepted = "a model that answers in time"
             exchange.fail(RequestError(500, "scoring_timeout", received, accepted, "send fewer images"))
         else:
             exchange.fail(too_slow(self._timeout_ms))
+        return True
 
     def close(self) -> None:
         """Ends the threads."""
@@ -120,8 +125,11 @@ class Scorer:
             self._off_loop -= 1
             then(outcome)
 
-        working = self._executor.submit(work)
-        working.add_done_callback(lambda outcome: loop.call_soon_threadsafe(back, outcome))
+        def finished(outcome: Future[Decoded]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                loop.call_soon_threadsafe(back, outcome)
+
+        self._executor.submit(work).add_done_callback(finished)
 
 
 async def _at_once(decoded: Decoded) -> Decoded:

@@ -165,8 +165,15 @@ class _Server(uvicorn.Server):
         if counter % LOOK_TICKS == 0:
             now_s = time.monotonic()
             for connection in list(self.server_state.connections):
-                cast("Connection", connection).look(now_s, IDLE_S)
+                self._look(cast("Connection", connection), now_s)
         return await super().on_tick(counter)
+
+    def _look(self, connection: Connection, now_s: float) -> None:
+        try:
+            connection.look(now_s, IDLE_S)
+        except Exception:  # one connection must not end the server
+            logger.exception("a connection failed")
+            connection.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.pages.ready = False
