@@ -91,3 +91,14 @@ def write_tiny(folder: Path, shape_HWC=SHAPE_HWC, class_names=CLASS_NAMES, **cha
         "lineage": {"run": "tiny-1", "dataset": "bands:1"},
     }
     return bundle.write(folder, **{**parts, **changes})
+
+
+def write_sharper(folder, sharpness):
+    """The same classes, more or less sure: so that its answers are told from those of `write_tiny`."""
+    images_NHWC, _ = band_images(8)
+    return write_tiny(
+        folder,
+        onnx_model=tiny_model(sharpness=sharpness),
+        probe_images_NHWC=images_NHWC,
+        probe_probs_NK=expected_probs(images_NHWC, sharpness=sharpness),
+    )

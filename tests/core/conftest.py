@@ -1,11 +1,5 @@
 from __future__ import annotations
 
-import pytest
+from tests.core.databases import postgres_url, url
 
-from tests.core import postgres
-
-
-@pytest.fixture(scope="session")
-def postgres_url():
-    with postgres.server() as url:
-        yield url
+__all__ = ["postgres_url", "url"]

@@ -13,18 +13,6 @@ from pigeonhole.core.workspace import Workspace
 THINGS = {1: ["CREATE TABLE things (name TEXT PRIMARY KEY, size REAL NOT NULL, content BLOB)"]}
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request, tmp_path):
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/records.db"
-    server = request.getfixturevalue("postgres_url")
-    first = Database(server)
-    first.execute("DROP SCHEMA pigeonhole CASCADE")
-    first.close()
-    return server
-
-
 @pytest.fixture
 def database(url):
     opened = Database(url)

@@ -8,7 +8,7 @@ import pytest
 
 from pigeonhole import endpoints
 from pigeonhole.core.workspace import Workspace
-from tests.bundle.tiny_onnx import band_images, expected_probs, tiny_model, write_tiny
+from tests.bundle.tiny_onnx import write_sharper, write_tiny
 
 
 @pytest.fixture(scope="session")
@@ -19,13 +19,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope="session")
 def other(tmp_path_factory):
     """The same task, another model."""
-    images_NHWC, _ = band_images(8)
-    return write_tiny(
-        tmp_path_factory.mktemp("bundles") / "other",
-        onnx_model=tiny_model(sharpness=9.0),
-        probe_images_NHWC=images_NHWC,
-        probe_probs_NK=expected_probs(images_NHWC, sharpness=9.0),
-    ).folder
+    return write_sharper(tmp_path_factory.mktemp("bundles") / "other", 9.0).folder
 
 
 @pytest.fixture

@@ -79,3 +79,12 @@ def serving(folder, **config):
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+
+
+@contextmanager
+def logging(folder, bundle, **config):
+    """The server of an endpoint, with a prediction log beside it."""
+    url = f"sqlite:///{folder / 'workspace.db'}"
+    told = {"model": "bands:3", "endpoint": "bands", "database_url": url, **config}
+    with serving(folder, bundle_folder=str(bundle.folder), **told) as server:
+        yield server

@@ -17,7 +17,7 @@ from pigeonhole.serving.http import RequestError
 from pigeonhole.serving.mirroring import Mirror
 from pigeonhole.serving.protocols.decoded import Decoded
 from pigeonhole.serving.routing import Deck, Router
-from tests.bundle.tiny_onnx import band_images, expected_probs, tiny_model, write_tiny
+from tests.bundle.tiny_onnx import band_images, write_sharper
 from tests.serving.server_process import serving
 
 ROWS = band_images(3, seed=5)[0].reshape(3, -1).tolist()
@@ -29,14 +29,7 @@ def told(name, folder, traffic, **more):
 
 @pytest.fixture(scope="module")
 def green(tmp_path_factory):
-    """The same classes, less sure: so that its answers are told from those of `tiny`."""
-    images_NHWC, _ = band_images(8)
-    return write_tiny(
-        tmp_path_factory.mktemp("bundles") / "green",
-        onnx_model=tiny_model(sharpness=5.0),
-        probe_images_NHWC=images_NHWC,
-        probe_probs_NK=expected_probs(images_NHWC, sharpness=5.0),
-    )
+    return write_sharper(tmp_path_factory.mktemp("bundles") / "green", 5.0)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from pigeonhole.core.database import Database
 from pigeonhole.predictions import read_window
 from pigeonhole.serving import hash_key
 from tests.bundle.tiny_onnx import CLASS_NAMES, SHAPE_HWC, band_images, expected_probs, write_tiny
-from tests.serving.server_process import serving
+from tests.serving.server_process import logging, serving
 
 ERROR_KEYS = {"error", "message", "error_code", "request_id"}
 
@@ -27,15 +27,7 @@ ERROR_KEYS = {"error", "message", "error_code", "request_id"}
 @pytest.fixture(scope="module")
 def server(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("serving")
-    with serving(
-        folder,
-        bundle_folder=str(tiny.folder),
-        model="bands:3",
-        endpoint="bands",
-        database_url=f"sqlite:///{folder / 'workspace.db'}",
-        max_body_bytes=2_000_000,
-        max_images=500,
-    ) as running:
+    with logging(folder, tiny, max_body_bytes=2_000_000, max_images=500) as running:
         running.database = Database(f"sqlite:///{folder / 'workspace.db'}")
         yield running
 

@@ -16,7 +16,7 @@ from pigeonhole.images import png
 from pigeonhole.serving.openapi.operations import paths
 from pigeonhole.serving.protocols.decoded import Facts
 from tests.bundle.tiny_onnx import CLASS_NAMES, SHAPE_HWC, band_images
-from tests.serving.server_process import serving
+from tests.serving.server_process import logging
 
 MODES = schemathesis.GenerationMode
 FACTS = Facts("bands:3", "blue", SHAPE_HWC, CLASS_NAMES, None, 3, 1_000_000)
@@ -36,15 +36,7 @@ schemathesis.openapi.format("byte", st.just(base64.b64encode(FILE).decode()))
 
 @pytest.fixture(scope="module")
 def server(tiny, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("serving")
-    with serving(
-        folder,
-        bundle_folder=str(tiny.folder),
-        model="bands:3",
-        endpoint="bands",
-        database_url=f"sqlite:///{folder / 'workspace.db'}",
-        max_images=3,
-    ) as running:
+    with logging(tmp_path_factory.mktemp("serving"), tiny, max_images=3) as running:
         yield running
 
 

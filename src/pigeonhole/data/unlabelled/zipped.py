@@ -15,6 +15,8 @@ from pigeonhole.data.sources.image_folder import natural
 from pigeonhole.data.unlabelled.image_files import LISTED_ENDINGS
 from pigeonhole.data.unlabelled.image_set import Encoded, ImageOptions, ImageSet, Portion, file_stamp, starts
 
+# What zipfile raises for a member that it cannot give: RuntimeError for one with a password, NotImplementedError for a
+# compression that it does not know.
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
