@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -20,6 +21,8 @@ from pigeonhole.serving import ServingConfig
 from pigeonhole.serving.listening import listen
 
 HEALTH_TIMEOUT_S = 2.0
+# How long a process may take to end once it has let go of its sockets.
+DYING_S = 5.0
 # As `serving.server` names them, which is too much to load for two numbers.
 HAND_OVER, SHED = signal.SIGUSR1, signal.SIGUSR2
 LOG_LINES = 15
@@ -117,8 +120,17 @@ class Child:
         return "\n".join(tail(self._log, LOG_LINES, self._log_start))
 
     def answers(self) -> bool:
-        """Whether it says within two seconds that it is ready."""
-        return answers(_PROBE_HOST, self._probe_port)
+        """Whether it says within two seconds that it is ready.
+
+        One that refuses or hangs up is ending, and its sockets go before it does: its end is waited for, so that
+        `returncode` says more than that it did not answer.
+        """
+        try:
+            return asked(_PROBE_HOST, self._probe_port)
+        except ConnectionError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(DYING_S)
+            return False
 
     def memory_bytes(self) -> int:
         """The memory it holds."""
@@ -166,10 +178,24 @@ class Child:
 
 def answers(host: str, port: int) -> bool:
     """Whether the server at an address says within two seconds that it is ready."""
+    try:
+        return asked(host, port)
+    except ConnectionError:
+        return False
+
+
+def asked(host: str, port: int) -> bool:
+    """The same, where a server that refuses or hangs up is told from one that does not answer.
+
+    Raises:
+        ConnectionError: it refused the connection or hung up.
+    """
     connection = http.client.HTTPConnection(reachable(host), port, timeout=HEALTH_TIMEOUT_S)
     try:
         connection.request("GET", "/v2/health/ready")
         return connection.getresponse().status == 200
+    except ConnectionError:
+        raise
     except (OSError, http.client.HTTPException):
         return False
     finally:
