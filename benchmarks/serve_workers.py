@@ -1,0 +1,101 @@
+"""What a request costs the processor with one worker and with two, behind one deployed endpoint.
+
+    PIGEONHOLE_DATA=FOLDER python benchmarks/serve_workers.py [--rounds 3] [--seconds 8]
+
+The endpoint is deployed as a user deploys it, with its key, prediction log and limits; wrk asks from 32 connections, one
+28×28 image a request, every answer checked. The processor time is that of the server processes, from the kernel's
+books; workers and load share the machine's cores. Goal: two workers cost at most 1.1 times what one costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+import serve_load
+from measuring import Figures, machine, pigeonhole
+from serve import FOLDER, LOAD_CORE, images, trained
+from serve_load import Form
+from serve_ours import KEY
+
+PORT = 18085
+CONNECTIONS = 32
+GOAL = 1.1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=8)
+    options = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    bundle = trained()
+    taken: dict[int, list[Figures]] = {1: [], 2: []}
+    with deployed(bundle) as workspace:
+        for _ in range(options.rounds):
+            for workers, figures in taken.items():
+                figures.append(measured(bundle, workspace, workers, options.seconds))
+    return report(taken)
+
+
+@contextmanager
+def deployed(bundle: Path) -> Iterator[list[str]]:
+    """The endpoint, and the arguments that name its workspace."""
+    workspace = ["--workspace", str(FOLDER / "workers-workspace")]
+    pigeonhole("deploy", str(bundle), "--endpoint", "digits", "--port", str(PORT), "--key", KEY, *workspace)
+    try:
+        yield workspace
+    finally:
+        pigeonhole("endpoints", "stop", "digits", *workspace)
+
+
+def measured(bundle: Path, workspace: list[str], workers: int, seconds: float) -> Figures:
+    """Load on so many workers."""
+    pigeonhole("endpoints", "update", "digits", "--workers", str(workers), *workspace)
+    form = Form("integers", serve_load.integers)
+    requests = FOLDER / "requests-integers.bin"
+    if not requests.is_file():
+        serve_load.write_requests(requests, form, *images(bundle))
+    how = {"connections": CONNECTIONS, "core": LOAD_CORE, "headers": {"Authorization": f"Bearer {KEY}"}}
+    url = f"http://127.0.0.1:{PORT}"
+    serve_load.load(url, form, requests, seconds=2, **how)
+    status = pigeonhole("endpoints", "show", "digits", *workspace)
+    servers = [process for process in map(psutil.Process, status["pids"]) if "pigeonhole.serving" in process.cmdline()]
+    if len(servers) != workers:
+        raise ChildProcessError(f"{len(servers)} server processes, {workers} wanted")
+    before = [used_s(server) for server in servers]
+    figures = serve_load.load(url, form, requests, seconds=seconds, **how)
+    used = [used_s(server) - earlier for server, earlier in zip(servers, before, strict=True)]
+    return {**figures, "us_per_request": 1e6 * sum(used) / figures["requests"], "shares": [u / sum(used) for u in used]}
+
+
+def used_s(process: psutil.Process) -> float:
+    """The processor time of a process and its threads."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def report(taken: dict[int, list[Figures]]) -> int:
+    """Prints the medians; 1 if the goal is missed."""
+    print(machine("onnxruntime"))
+    middle = {}
+    for workers, rounds in taken.items():
+        cost = middle[workers] = statistics.median(figures["us_per_request"] for figures in rounds)
+        rate = statistics.median(figures["requests_per_s"] for figures in rounds)
+        shares = " and ".join(f"{share:.0%}" for share in rounds[-1]["shares"])
+        print(f"{workers} worker(s): {cost:.1f} µs of processor time a request, {rate:,.0f} req/s, shares {shares}")
+    ratio = statistics.median(
+        two["us_per_request"] / one["us_per_request"] for one, two in zip(taken[1], taken[2], strict=True)
+    )
+    print(f"two cost {ratio:.2f} times what one costs (goal: at most {GOAL})")
+    return int(ratio > GOAL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
