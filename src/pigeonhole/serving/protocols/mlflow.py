@@ -130,4 +130,4 @@ def _unwrapped(row: Any) -> Any:
 
 
 _READERS = {"dataframe_split": _split, "dataframe_records": _records, "instances": _tensor, "inputs": _tensor}
-INVOCATIONS = Dialect(decode, encode)
+INVOCATIONS = Dialect(decode, encode, "/invocations")
