@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from pigeonhole.serving.access_log import TEXT_ROOM, Access, AccessLog
 from pigeonhole.serving.auth import is_allowed
 from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Deployed
@@ -42,6 +44,11 @@ class App:
             "pigeonhole_requests_in_flight": lambda: len(self.scorer.under_way),
             "pigeonhole_workers": lambda: int(self.pages.ready),
         }
+        self._access_log = AccessLog(config.access_log) if config.access_log else None
+        if self._access_log:
+            self.meter.asked["pigeonhole_access_log_dropped_total"] = functools.partial(
+                getattr, self._access_log, "dropped"
+            )
         logs = [deployment.log for deployment in deployments if deployment.log]
         self._feedback = FeedbackTaker(logs, source)
         self._key_hashes = config.key_hashes
@@ -84,14 +91,31 @@ class App:
         """Answers a scoring request whose time is over; what it still computes goes nowhere. False for others."""
         return self.scorer.give_up(request)
 
-    def answered(self, request: Request, reply: Reply, size_bytes: int, transport: asyncio.Transport) -> None:
-        """Counts an answer of so many bytes; of none, where the client had gone."""
+    def answered(self, request: Request, reply: Reply, size_bytes: int, peer: Any) -> None:
+        """Counts an answer of so many bytes (of none, where the client had gone), and logs it where that is wanted."""
         duration_s = time.perf_counter() - request.began_s
         deployment = request.deployment
         if deployment is None:
             request.route = self._routes.name(request.path)
         metrics = deployment.metrics if deployment else self.meter.nobody
         metrics.count(request.route, reply.status, duration_s, reply.error_code)
+        if self._access_log:
+            self._access_log.add(
+                Access(
+                    time.time(),
+                    request.id,
+                    request.method,
+                    request.path[:TEXT_ROOM],
+                    reply.status,
+                    request.size_bytes,
+                    size_bytes,
+                    duration_s,
+                    request.queue_s,
+                    deployment.name if deployment else "",
+                    peer,
+                    request.headers.get(b"user-agent", b"")[:TEXT_ROOM],
+                )
+            )
 
     def shed(self, n: int) -> None:
         """Lets the next `n` answers end their connections."""
@@ -99,6 +123,8 @@ class App:
 
     def close(self) -> None:
         """Ends the threads, and leaves the counters."""
+        if self._access_log:
+            self._access_log.close()
         self.meter.close()
         self.scorer.close()
         self._feedback.close()

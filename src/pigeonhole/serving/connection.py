@@ -45,7 +45,7 @@ class Application(Protocol):
     def give_up(self, request: Request) -> bool:
         """Answers a request whose time is over; False if it does not know it."""
 
-    def answered(self, request: Request, reply: Reply, size_bytes: int, transport: asyncio.Transport) -> None:
+    def answered(self, request: Request, reply: Reply, size_bytes: int, peer: Any) -> None:
         """Counts an answer of so many bytes; of none, where the client had gone."""
 
 
@@ -95,6 +95,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
         self._transport = cast("asyncio.Transport", transport)
+        self._peer = transport.get_extra_info("peername")
         self._state.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -272,13 +273,13 @@ class Connection(asyncio.Protocol):
             return  # its time was over, and that has been said
         self._answering = None
         if self._is_closing:
-            self._app.answered(request, reply, 0, self._transport)
+            self._app.answered(request, reply, 0, self._peer)
             return
         ends = self._is_deaf and not self._waiting
         close = not keep or ends or _CLOSE in reply.headers or self._app.is_last()
         answer = rendered(reply, request, _common(self._state), close=close)
         self._transport.write(answer)
-        self._app.answered(request, reply, len(answer), self._transport)
+        self._app.answered(request, reply, len(answer), self._peer)
         self._since_s = time.monotonic()
         if close:
             self._close()
