@@ -99,6 +99,15 @@ class Batcher:
             # Runs after every request of this turn of the loop has been submitted.
             loop.call_soon(self._start)
 
+    def withdraw(self, deliver: Deliver) -> None:
+        """Takes back images that still wait, so that others may; what is in the model already runs to its end."""
+        for index, (_, n, each) in enumerate(self._queue):
+            if each == deliver:
+                del self._queue[index]
+                self.waiting -= n
+                self.requests -= 1
+                return
+
     def _start(self) -> None:
         batch, n = self._take()
         if not batch or self._loop is None:

@@ -91,6 +91,11 @@ class Exchange:
         if not self.is_over:
             self._finish(failed(error, self.request.id, deployed=self._is_endpoint), None)
 
+    def give_up(self, error: Exception) -> None:
+        """Says that its time is over, and leaves its place in the queue to others."""
+        self.deployment.batcher.withdraw(self._deliver)
+        self.fail(error)
+
     def _read(self, outcome: Future[Decoded]) -> None:
         if self.is_over:
             return

@@ -57,9 +57,9 @@ class Scorer:
         if exchange.is_read and not self._is_endpoint:
             received = f"Scoring timeout after {self._timeout_ms:.0f} ms"
             accepted = "a model that answers in time"
-            exchange.fail(RequestError(500, "scoring_timeout", received, accepted, "send fewer images"))
+            exchange.give_up(RequestError(500, "scoring_timeout", received, accepted, "send fewer images"))
         else:
-            exchange.fail(too_slow(self._timeout_ms))
+            exchange.give_up(too_slow(self._timeout_ms))
         return True
 
     def close(self) -> None:
