@@ -27,8 +27,8 @@ def scored(told):
 
 
 def test_the_sum_grows_whatever_becomes_of_the_processes(workspace, tiny):
-    deploy(workspace, tiny, access_log=True, **SMALL)
-    status = endpoints.update(workspace, "bands", workers=2)
+    deploy(workspace, tiny, **SMALL)
+    status = endpoints.update(workspace, "bands", workers=2, access_log=True)
     answers = [score(status) for _ in range(20)]
     seen = [0.0]
 
@@ -58,10 +58,11 @@ def test_the_sum_grows_whatever_becomes_of_the_processes(workspace, tiny):
 
 
 def test_an_endpoint_that_is_made_anew_counts_anew_and_logs_nothing_unasked(workspace, tiny):
-    status = deploy(workspace, tiny, access_log=True)
-    score(status)
+    deploy(workspace, tiny)
+    score(endpoints.update(workspace, "bands", access_log=True))
     assert deploy(workspace, tiny).unchanged
-    quiet = deploy(workspace, tiny, access_log=False)
+    assert endpoints.update(workspace, "bands", access_log=True).unchanged
+    quiet = endpoints.update(workspace, "bands", access_log=False)
     assert (quiet.deployed, quiet.unchanged) == (True, False)
     request_id = score(quiet).headers["x-request-id"]
     wait_for(lambda: scored(scraped(quiet)) == 2, "both answers")

@@ -59,13 +59,6 @@ def deploy(
     image_log: Annotated[
         bool, typer.Option("--image-log/--no-image-log", help="Keep the images in the prediction log.")
     ] = True,
-    access_log: Annotated[
-        bool | None,
-        typer.Option(
-            "--access-log/--no-access-log",
-            help="A JSON line for each request, in access.jsonl beside the endpoint's log. Default: as it is.",
-        ),
-    ] = None,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
@@ -83,7 +76,6 @@ def deploy(
         traffic=traffic,
         key=key,
         log_images=image_log,
-        access_log=access_log,
         workspace=workspace,
     )
     finish(status.to_dict(), status.deployed, json)

@@ -1,7 +1,8 @@
 """The access log: one JSON object a line for each answer, written behind the answers by a thread. Counts nothing.
 
 A request makes its line itself, in 1.2 µs. Where the thread made them, it and the requests fought for the interpreter:
-8 to 17 µs of a core a request, and up to twice the p99. Neither keys nor queries are in it: of an address the path alone is told.
+8 to 17 µs of a core a request, and up to twice the p99. Neither keys nor queries are in it: of an address the path
+alone is told.
 """
 
 from __future__ import annotations
