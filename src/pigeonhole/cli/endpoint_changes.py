@@ -36,13 +36,17 @@ def update(
     workers: Annotated[
         str | None, typer.Option(metavar="N|1:N", help="Server processes; 1:4 is one, and up to four if requests wait.")
     ] = None,
+    access_log: Annotated[
+        bool | None,
+        typer.Option("--access-log/--no-access-log", help="A JSON line an answer, in access.jsonl beside the log."),
+    ] = None,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Divide the traffic of an endpoint among its deployments, or change its workers; no request is lost."""
     from pigeonhole.workflows.endpoints import update as run
 
-    status = run(endpoint, traffic=traffic, mirror=mirror, workers=workers, workspace=workspace)
+    status = run(endpoint, traffic=traffic, mirror=mirror, workers=workers, access_log=access_log, workspace=workspace)
     finish(status.to_dict(), status.deployed, json)
     suggest(f"pigeonhole monitor {endpoint}; the way back: pigeonhole endpoints rollback {endpoint}")
 

@@ -10,6 +10,7 @@ from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import ConflictError, NotFoundError, UsageError
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints.changing import WAIT_S, outcome, turn_of_known
+from pigeonhole.endpoints.logfile import folder_of, switch_access_log
 from pigeonhole.endpoints.plans import REMOVE, UPDATE, WORKERS, Slot
 from pigeonhole.endpoints.showing import show
 from pigeonhole.endpoints.status import EndpointStatus
@@ -25,6 +26,7 @@ def update(
     traffic: Shares | None = None,
     mirror: Shares | None = None,
     workers: Workers | None = None,
+    access_log: bool | None = None,
     wait_s: float = WAIT_S,
 ) -> EndpointStatus:
     """Divides an endpoint's traffic anew, or gives it more or fewer workers, without losing a request.
@@ -37,6 +39,8 @@ def update(
         mirror: percent of the requests of which one deployment gets a copy, unanswered: at most 50. `None` leaves it.
         workers: the number of server processes, each of which holds all deployments: `2`, or `1:4` for one, and up to
             four where requests wait. `None` leaves it.
+        access_log: whether the endpoint's servers write a line for each answer into `access.jsonl` beside its log.
+            `None` leaves it; a new endpoint writes none.
         wait_s: how long to wait for it to take effect.
 
     Returns:
@@ -47,10 +51,10 @@ def update(
         NotFoundError: there is no such endpoint.
         ConflictError: nothing answers there yet, or another change takes too long.
     """
-    if traffic is None and mirror is None and workers is None:
+    if traffic is None and mirror is None and workers is None and access_log is None:
         raise UsageError(
             f"nothing to change on the endpoint {name}",
-            "traffic, mirror or workers",
+            "traffic, mirror, workers or access log",
             f"for example: pigeonhole endpoints update {name} --traffic blue=90,green=10",
         )
     with turn_of_known(workspace, name) as mine:
@@ -58,7 +62,8 @@ def update(
         draft = mine.draft(UPDATE if divides else WORKERS, divided(mine.slots, traffic, mirror))
         draft = dataclasses.replace(draft, workers=draft.workers if workers is None else worker_limits(workers))
         same = (draft.slots, draft.workers) == (mine.slots, mine.present.workers if mine.present else None)
-        if same and mine.newest == mine.present:
+        switched = switch_access_log(folder_of(workspace, name), access_log)
+        if same and not switched and mine.newest == mine.present:
             return dataclasses.replace(show(workspace, name), unchanged=True)
         generation = mine.ask(draft)
     return outcome(workspace, name, generation, wait_s)

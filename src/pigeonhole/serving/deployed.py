@@ -13,8 +13,8 @@ from pigeonhole.bundle import Bundle
 from pigeonhole.predictions import Entry, PredictionLog
 from pigeonhole.serving.batch import Batcher
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
+from pigeonhole.serving.counting import Metrics
 from pigeonhole.serving.http import Reply
-from pigeonhole.serving.metrics import Metrics
 from pigeonhole.serving.protocols.decoded import Facts
 from pigeonhole.serving.protocols.open_inference import split_model
 
@@ -58,7 +58,7 @@ class Deployed:
             config.max_pixels,
         )
         self.log = log
-        self.metrics = Metrics()
+        self.metrics = Metrics(bundle.class_names)
         self._session = bundle.session
         self._name_header = (b"azureml-model-deployment", told.name.encode())
         self.batcher = Batcher(

@@ -56,6 +56,7 @@ def update(
     traffic: Shares | None = None,
     mirror: Shares | None = None,
     workers: int | str | None = None,
+    access_log: bool | None = None,
     workspace: WorkspaceLike = None,
 ) -> room.EndpointStatus:
     """Divides an endpoint's traffic anew, or gives it more or fewer workers, without losing a request.
@@ -67,6 +68,8 @@ def update(
         mirror: percent of the requests of which one deployment gets a copy, unanswered: at most 50. `None` leaves it.
         workers: the number of server processes: `2`, or `1:4` for one, and up to four where requests wait. `None`
             leaves it.
+        access_log: whether the endpoint's servers write a line for each answer into `access.jsonl` beside its log.
+            `None` leaves it; a new endpoint writes none.
         workspace: where the endpoint is recorded.
 
     Raises:
@@ -74,7 +77,8 @@ def update(
         NotFoundError: there is no such endpoint.
         ConflictError: nothing answers there yet, or another change takes too long.
     """
-    return room.update(Workspace.find(workspace), name, traffic=traffic, mirror=mirror, workers=workers)
+    space = Workspace.find(workspace)
+    return room.update(space, name, traffic=traffic, mirror=mirror, workers=workers, access_log=access_log)
 
 
 def remove_deployment(name: str, deployment: str, *, workspace: WorkspaceLike = None) -> room.EndpointStatus:
