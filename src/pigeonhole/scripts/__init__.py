@@ -8,7 +8,7 @@ from pigeonhole.core.lazy import lazy
 
 if TYPE_CHECKING:
     from pigeonhole.scripts.asking import Answer, Question, Unanswered
-    from pigeonhole.scripts.folder import Script, is_script, load, write
+    from pigeonhole.scripts.folder import Script, is_registered, is_script, load, sha256_of, write
     from pigeonhole.scripts.runner import Runner
 
 __all__ = [
@@ -17,8 +17,10 @@ __all__ = [
     "Runner",
     "Script",
     "Unanswered",
+    "is_registered",
     "is_script",
     "load",
+    "sha256_of",
     "write",
 ]
 _HOME = {
@@ -27,8 +29,10 @@ _HOME = {
     "Runner": "runner",
     "Script": "folder",
     "Unanswered": "asking",
+    "is_registered": "folder",
     "is_script": "folder",
     "load": "folder",
+    "sha256_of": "folder",
     "write": "folder",
 }
 

@@ -67,6 +67,11 @@ def is_registered(folder: Path) -> bool:
     return _manifest(folder).get("format") == FORMAT
 
 
+def sha256_of(folder: Path) -> str:
+    """The content hash that a registered script's manifest states, without a look at the files."""
+    return str(_manifest(folder)["sha256"])
+
+
 def load(folder: Path, *, verify: bool = True) -> Script:
     """The script in a folder.
 
@@ -121,7 +126,7 @@ def write(source: Path, staged: Path) -> Script:
         target = staged / INSIDE / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found.root / name, target)
-        target.chmod(_READ_ONLY | (os.stat(found.root / name).st_mode & 0o111))
+        target.chmod(_READ_ONLY | ((found.root / name).stat().st_mode & 0o111))
     entries = _entries(staged / INSIDE, files)
     content = {"format": FORMAT, "format_version": FORMAT_VERSION, "entry": ENTRY, "files": entries}
     lineage = {"folder": found.root.name}
@@ -151,8 +156,13 @@ def _walk(root: Path) -> list[str]:
     Raises:
         DataError: something is neither a file nor a folder, or cannot be read.
     """
-    names, problems = [], []
-    for path, folders, files in os.walk(root, onerror=lambda error: problems.append(str(error))):
+    names: list[str] = []
+    problems: list[str] = []
+
+    def unreadable(error: OSError) -> None:
+        problems.append(str(error))
+
+    for path, folders, files in os.walk(root, onerror=unreadable):
         folders[:] = sorted(folder for folder in folders if folder != "__pycache__")
         here = Path(path)
         problems += [f"{here / folder}: a link to a folder" for folder in folders if (here / folder).is_symlink()]

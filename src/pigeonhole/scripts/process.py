@@ -50,18 +50,16 @@ class Process:
         waker: a file descriptor that can be read when something has happened that waiting is to be ended for.
     """
 
-    def __init__(
-        self, script: Script, environment: Mapping[str, str], memory_bytes: int | None, waker: int
-    ) -> None:
+    def __init__(self, script: Script, environment: Mapping[str, str], memory_bytes: int | None, waker: int) -> None:
         self._connection, theirs = socket.socketpair()
         self._memory_bytes = memory_bytes
         self._waker = waker
         self._is_amid = False
+        told = (str(theirs.fileno()), str(os.getpid()), str(script.entry))
         try:
             self._process = subprocess.Popen(
                 # -P: the folder that a server happens to run in is no place to import from.
-                [sys.executable, "-P", "-m", "pigeonhole.scripts.host"]
-                + [str(theirs.fileno()), str(os.getpid()), str(script.entry)],
+                [sys.executable, "-P", "-m", "pigeonhole.scripts.host", *told],
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 # What it prints is log, wherever the server's own goes.

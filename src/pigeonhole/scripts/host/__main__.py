@@ -15,12 +15,12 @@ import time
 import traceback
 from pathlib import Path
 
+from pigeonhole.scripts.asking import Answer
 from pigeonhole.scripts.frames import Head, pack, receive_from
 from pigeonhole.scripts.host import azureml
 from pigeonhole.scripts.host.inputs import InputError
 from pigeonhole.scripts.host.loading import Loaded, LoadError, load
 from pigeonhole.scripts.host.outputs import answer_of, failed, refused
-from pigeonhole.scripts.asking import Answer
 
 # What Azure ML's server ends with where a script cannot be used.
 CANNOT_START = 3
