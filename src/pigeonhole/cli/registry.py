@@ -105,7 +105,7 @@ def register(
 def _kind(ref: str) -> str:
     if ref.lower().endswith(".onnx"):
         return FILE
-    return FOLDER if ref != "latest" and Path(ref).is_dir() else RUN
+    return FOLDER if "/" in ref or (ref != "latest" and Path(ref).is_dir()) else RUN
 
 
 def _refuse_unfit(kind: str, of_runs: dict[str, Any], of_files: dict[str, Any]) -> None:

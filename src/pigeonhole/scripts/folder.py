@@ -139,7 +139,7 @@ def _own(folder: Path) -> Script:
     if not folder.is_dir():
         raise NotFoundError(f"no folder {folder}", f"a folder with {ENTRY}", "check the path")
     if not (folder / ENTRY).is_file():
-        nested = sorted(str(path.relative_to(folder)) for path in folder.glob(f"*/**/{ENTRY}"))[:3]
+        nested = sorted(str(path.relative_to(folder)) for path in folder.glob(f"[!.]*/**/{ENTRY}"))[:3]
         only = f", only {', '.join(nested)}" if nested else ""
         received = f"{folder} holds no {ENTRY}{only}"
         remedy = f"name the folder with {ENTRY} in it, or move the file up" if nested else "check the path"

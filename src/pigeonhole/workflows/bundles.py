@@ -35,7 +35,7 @@ def served_folder(model: str | Path, workspace: Workspace | str | Path | None) -
         NotFoundError: neither a folder with one nor a registered model.
     """
     folder = Path(model)
-    if (folder / "manifest.json").is_file() or scripts.is_script(folder):
+    if (folder / "manifest.json").is_file() or _is_own_script(folder, str(model), workspace):
         return folder, str(folder)
     if len(folder.parts) > 1:  # a path, which no model's name is
         bundle.read_manifest(folder)
@@ -43,6 +43,21 @@ def served_folder(model: str | Path, workspace: Workspace | str | Path | None) -
 
     version = tracking.resolve(Workspace.find(workspace), str(model))
     return version.folder, version.ref
+
+
+def _is_own_script(folder: Path, name: str, workspace: Workspace | str | Path | None) -> bool:
+    """Whether a folder with a score.py is meant; of a mere name, only where no registered model has it."""
+    if not scripts.is_script(folder):
+        return False
+    if "/" in name:
+        return True
+    from pigeonhole import tracking
+
+    try:
+        tracking.resolve(Workspace.find(workspace), name)
+    except UsageError:
+        return True
+    return False
 
 
 def find_bundle(model: str | Path, workspace: Workspace | str | Path | None) -> bundle.Bundle:

@@ -12,7 +12,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 
 from pigeonhole.scripts.asking import Answer
@@ -21,6 +20,7 @@ from pigeonhole.scripts.host import azureml
 from pigeonhole.scripts.host.inputs import InputError
 from pigeonhole.scripts.host.loading import Loaded, LoadError, load
 from pigeonhole.scripts.host.outputs import answer_of, failed, refused
+from pigeonhole.scripts.host.telling import tell
 
 # What Azure ML's server ends with where a script cannot be used.
 CANNOT_START = 3
@@ -75,8 +75,8 @@ def _asked(script: Loaded, head: Head, content: bytes) -> Answer:
     started = time.perf_counter()
     try:
         value = script.run(**arguments)
-    except BaseException:  # noqa: BLE001 - sys.exit() in run() too is a failure of this one request
-        sys.stderr.write(f"run() failed for the request {head['request_id']}\n{traceback.format_exc()}")
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in run() too is a failure of this one request
+        tell(f"run() failed for the request {head['request_id']}", error)
         return failed(_since_ms(started))
     return answer_of(value, _since_ms(started))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from pigeonhole.scripts.host import azureml
 from pigeonhole.scripts.host.inputs import Arguments, Head, Reader, headers_of, named_reader, raw_reader, text_reader
+from pigeonhole.scripts.host.telling import said, tell
 
 HEADERS = "request_headers"
 MODULE = "entry_module"
@@ -70,14 +70,9 @@ def load(path: Path) -> Loaded:
     try:
         module.init()
     except BaseException as error:
-        traceback.print_exc()
+        tell(f"init() of {path.name} failed", error)
         raise LoadError("UserScriptInitFailed", f"init() of {path.name} raised {said(error)}") from error
     return _looked_at(module.run)
-
-
-def said(error: BaseException) -> str:
-    """`ValueError: the text`, in one line."""
-    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
 
 
 def _imported(path: Path) -> ModuleType:
@@ -89,7 +84,7 @@ def _imported(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
-        traceback.print_exc()
+        tell(f"the import of {path.name} failed", error)
         raise LoadError("UserScriptImportError", f"the import of {path.name} raised {said(error)}") from error
     return module
 

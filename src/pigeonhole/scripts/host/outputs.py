@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from typing import Any
 
 from pigeonhole.scripts.asking import Answer
 from pigeonhole.scripts.frames import MAX_BODY_BYTES
 from pigeonhole.scripts.host.inputs import InputError
+from pigeonhole.scripts.host.telling import tell
 
 # Word for word what Azure ML's server says: clients and tutorials look for these.
 RUN_FAILED = "An unexpected error occurred in scoring script. Check the logs for more info."
@@ -20,8 +20,8 @@ def answer_of(value: Any, exec_ms: float) -> Answer:
     """The answer that a returned value makes: a response as it is, anything else as JSON, and `None` as `{}`."""
     try:
         return _sized(_answer(value, exec_ms))
-    except Exception:  # noqa: BLE001 - the value is the user's: turning it into bytes may raise anything
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - the value is the user's: turning it into bytes may raise anything
+        tell("the answer of run() cannot be sent", error)
         return _failure(500, NOT_SERIALISABLE, "script_answer_unfit", exec_ms=exec_ms)
 
 

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 LIMIT = "SCORING_TIMEOUT_MS"
 LIMIT_MS = 3_600_000
+MARGIN_S = 5.0
 MAX_WAITING_BYTES = 256 << 20
-# A script's requests hold no images of a known size.
-NO_IMAGE = (0, 0, 0)
+# What the prediction log is told of the size of images, of which a script's requests have none that it knows.
+NO_IMAGE = (1, 1, 1)
 
 
 class ScriptQueue:
@@ -89,7 +90,8 @@ class Scripted(Answering):
         limit_ms = _limit_ms()
         timeout_s = limit_ms / 1e3
         if config.endpoint is not None:
-            timeout_s = min(timeout_s, config.request_timeout_s)
+            # The time of a request is over before; this is for copies, which nobody waits for.
+            timeout_s = min(timeout_s, config.request_timeout_s + MARGIN_S)
         self.timeout_ms = timeout_s * 1e3
         self.hides_key = bool(config.key_hashes)
         memory_bytes = int(told.memory_gib * (1 << 30)) if told.memory_gib else None
