@@ -32,6 +32,10 @@ class LostError(Exception):
     """The process has ended, or has to be."""
 
 
+class UnreadError(LostError):
+    """It ended without having read all that it was sent: it has not begun with the last request."""
+
+
 class LateError(Exception):
     """It did not answer in time."""
 
@@ -94,7 +98,8 @@ class Process:
         """Sends a request.
 
         Raises:
-            LostError: it ended before it had all of it, so that it cannot have begun.
+            UnreadError: it ended before it had all of it.
+            LostError: it grew too large.
         """
         view = memoryview(pack(head, content))
         while view:
@@ -104,13 +109,14 @@ class Process:
                 _ready(LOOK_S, writing=self._connection.fileno())
                 self._check()
             except OSError as error:
-                raise LostError(self.ending()) from error
+                raise UnreadError(self.ending()) from error
 
     def answer(self, timeout_s: float) -> tuple[Head, bytes]:
         """Waits for the answer to what was sent.
 
         Raises:
             LostError: it ended, used too much memory, or answered what is no message.
+            UnreadError: it ended, and had not begun.
             LateError: the time is over.
             WokenError: the waker was used.
         """
@@ -154,7 +160,9 @@ class Process:
         self._is_amid = False
         try:
             message = receive(lambda size: self._read(size, end))
-        except (FrameError, ConnectionError) as error:
+        except ConnectionResetError as error:
+            raise UnreadError(self.ending()) from error
+        except FrameError as error:
             raise LostError(self.ending() if self._has_ended() else str(error)) from error
         if message is None:
             raise LostError(self.ending())

@@ -17,7 +17,7 @@ from typing import Any
 from pigeonhole.core.errors import DataError
 from pigeonhole.scripts.asking import Answer, Outcome, Question, Unanswered
 from pigeonhole.scripts.folder import Script
-from pigeonhole.scripts.process import LateError, LostError, Process, WokenError
+from pigeonhole.scripts.process import LateError, LostError, Process, UnreadError, WokenError
 
 logger = logging.getLogger("pigeonhole.scripts")
 BACKOFF_S, BACKOFF_LIMIT_S = 0.1, 10.0
@@ -142,6 +142,7 @@ class Runner:
                 if process is not None:
                     (process.end if self._is_closing else process.kill)()
             self._pause()
+        self._refuse("the server has stopped")
 
     def _begin(self, process: Process) -> None:
         while not self._is_closing:
@@ -173,15 +174,14 @@ class Runner:
         return None
 
     def _put(self, process: Process, question: Question) -> None:
-        try:
-            process.send(question.head(), question.content)
-        except LostError:
-            self._waiting.appendleft(question)  # it did not get all of it: the next one may
-            raise
         started = time.monotonic()
         try:
+            process.send(question.head(), question.content)
             self._deliver(question, self._answer(process, question, started + self._timeout_s))
             self._ends = 0
+        except UnreadError:
+            self._waiting.appendleft(question)  # it has not begun with it: the next one may
+            raise
         except LostError as error:
             self._deliver(question, Unanswered(str(error)))
             raise LostError(f"{error}, while it answered the request {question.request_id}") from error
@@ -227,8 +227,12 @@ class Runner:
                 self._backoff_s,
             )
         if not self.is_well:
-            while question := self._next():
-                self._deliver(question, Unanswered(f"its script cannot be started: {why}"))
+            self._refuse(f"its script cannot be started: {why}")
+
+    def _refuse(self, why: str) -> None:
+        """Tells all that wait that there will be no answer."""
+        while question := self._next():
+            self._deliver(question, Unanswered(why))
 
     @property
     def _backoff_s(self) -> float:
