@@ -70,7 +70,8 @@ def test_a_script_beside_a_bundle_shares_its_traffic_and_never_harms_it(workspac
     deploy(workspace, tiny)
     status = deploy(workspace, plain, "mine:1", deployment="green", traffic={"blue": 50, "green": 50})
     body = {"data": ROWS}
-    answers = [ask(status, body).json() for _ in range(100)]
+    with httpx.Client(timeout=60) as client:
+        answers = [client.post(f"{status.url}/score", json=body).json() for _ in range(100)]
     assert sum("predictions" in answer for answer in answers) == 50
     assert answers.count(body) == 50
     first = ask(status, "pid", "green").json()
@@ -89,16 +90,17 @@ def test_a_script_beside_a_bundle_shares_its_traffic_and_never_harms_it(workspac
 def test_copies_go_from_a_bundle_to_a_script_and_back(workspace, tiny, plain):
     deploy(workspace, tiny)
     status = deploy(workspace, plain, "mine:1", deployment="green")
-    for traffic, mirror in (({"blue": 100, "green": 0}, {"green": 100}), ({"blue": 0, "green": 100}, {"blue": 100})):
-        status = endpoints.update(workspace, "bands", traffic=traffic, mirror={"blue": 0, "green": 0, **mirror})
+    for answering, trying, total in (("blue", "green", 150), ("green", "blue", 300)):
+        status = endpoints.update(workspace, "bands", traffic={answering: 100}, mirror={trying: 50})
         assert status.deployed, status.reason
-        before = len(read_window(workspace.database, "bands").status_R)
-        for _ in range(3):
-            assert ask(status, {"data": ROWS}).status_code == 200
-        wait_for(lambda: len(read_window(workspace.database, "bands").status_R) >= before + 6, "three copies")  # noqa: B023
+        with httpx.Client(timeout=60) as client:
+            for _ in range(100):
+                assert client.post(f"{status.url}/score", json={"data": ROWS}).status_code == 200
+        wait_for(lambda: len(read_window(workspace.database, "bands").status_R) >= total, "fifty copies")  # noqa: B023
     window = read_window(workspace.database, "bands")
-    assert window.status_R.tolist() == [200] * 12
-    assert window.n_images_R.tolist().count(3) == 6
+    assert window.status_R.tolist() == [200] * 300
+    # The bundle answered a hundred and tried fifty, of three images each.
+    assert window.n_images_R.tolist().count(3) == 150
 
 
 def test_a_script_ends_with_its_server_however_that_ends(workspace, tmp_path):
