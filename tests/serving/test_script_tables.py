@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
@@ -213,3 +214,27 @@ def test_other_protocols_are_refused_since_only_the_script_knows_its_own(deploye
         assert 'error_code="not_for_a_script"' not in (await client.get("/metrics", headers=headers)).text
 
     deployed(scenario)
+
+
+def test_a_full_queue_is_429_and_says_when_to_come_again(plain):
+    with scripted(plain, **ENDPOINT, max_waiting_requests=2) as ask:
+
+        async def scenario(client):
+            waiting = [asyncio.ensure_future(client.post("/score", json="sleep")) for _ in range(2)]
+            while ask.deployed.batcher.requests < 2:
+                await asyncio.sleep(0.01)
+            answer = await client.post("/score", json=[1])
+            assert (answer.status_code, answer.json()["error_code"]) == (429, "too_many_waiting")
+            assert answer.headers["retry-after"] == "1"
+            for each in waiting:
+                each.cancel()
+
+        ask(scenario)
+
+
+def test_one_request_at_a_time_in_the_order_of_their_coming(served):
+    async def scenario(client):
+        answers = await asyncio.gather(*(client.post("/score", json=["pid", number]) for number in range(20)))
+        assert [answer.json() for answer in answers] == [["pid", number] for number in range(20)]
+
+    served(scenario)
