@@ -151,6 +151,44 @@ def test_a_model_that_takes_too_long(tiny, endpoint, status, code):
     asking(running(tiny, slow, seconds_per_image=1.0, endpoint=endpoint, request_timeout_s=0.05), scenario)
 
 
+def test_a_request_whose_time_is_over_leaves_its_place_in_the_queue(tiny):
+    hold, sizes = threading.Event(), []
+
+    def slow(images_NHWC):
+        sizes.append(len(images_NHWC))
+        hold.wait(60)
+        return tiny.session.run(images_NHWC)[0]
+
+    limits = {"max_waiting_requests": 3, "request_timeout_s": 0.05}
+    app = running(tiny, slow, seconds_per_image=1.0, endpoint="bands", **limits)
+    batcher = app.scorer.router.choose({}).batcher
+
+    async def scenario(client):
+        def post(images):
+            return asyncio.create_task(client.post("/score", json={"data": ROWS[:1] * images}))
+
+        async def until(holds):
+            while not holds():
+                await asyncio.sleep(0.005)
+
+        first = post(1)
+        await until(lambda: sizes)
+        waiting = [post(2), post(2)]
+        for response in await asyncio.gather(first, *waiting):
+            is_failure(response, 408, "request_timeout")
+        # The first is in the model and stays there; the others' images will never be in it.
+        assert (batcher.requests, batcher.waiting) == (1, 1)
+        app.request_timeout_s = 60.0
+        more = [post(3), post(3)]
+        await until(lambda: batcher.requests == 3)
+        hold.set()
+        assert [response.status_code for response in await asyncio.gather(*more)] == [200, 200]
+        assert sum(sizes) == 7
+        assert (batcher.requests, batcher.waiting) == (0, 0)
+
+    asking(app, scenario)
+
+
 # What the gateway in front of it adds: a deployed endpoint.
 
 

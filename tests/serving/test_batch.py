@@ -44,7 +44,7 @@ def test_what_one_turn_submits_is_one_batch_and_everyone_gets_their_rows():
             batcher.submit(pixels(1), 1), batcher.submit(pixels(2, 3), 2), batcher.submit(pixels(4), 1)
         )
         assert [answer.tolist() for answer in answers] == [[[1, 2]], [[2, 3], [3, 4]], [[4, 5]]]
-        assert (batcher.batches, batcher.images, batcher.waiting) == (1, 4, 0)
+        assert (batcher.sizes.total, sum(batcher.sizes.counts), batcher.waiting) == (4, 1, 0)
 
     run(scenario())
     assert model.sizes == [4]

@@ -201,7 +201,7 @@ def test_what_stands_behind_a_refused_body_is_not_run(client, server):
     )
     assert client.answer()[0] == 413
     assert client.is_closed()
-    assert lines(server.client.get("/metrics").text, "images_total") == lines(counted, "images_total")
+    assert lines(server.client.get("/metrics").text, "predictions") == lines(counted, "predictions")
 
 
 def lines(metrics, name):

@@ -144,8 +144,73 @@ def test_a_mistake_is_named(request_, said):
 
 
 def test_other_kinds_of_bodies_are_refused():
-    with pytest.raises(RequestError, match="text/csv") as caught:
-        decode({}, b"text/csv")
+    with pytest.raises(RequestError, match="parquet") as caught:
+        decode({}, b"application/vnd.apache.parquet")
     assert caught.value.status == 415
     with pytest.raises(UsageError, match="no JSON"):
         mlflow.decode(b"{", {}, b"", FACTS)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame(IMAGES_NHWC.reshape(4, -1), columns=[f"pixel{k}" for k in range(36)]),
+        pd.DataFrame(IMAGES_NHWC.reshape(4, -1) / 255),
+        pd.DataFrame({"image": [base64.b64encode(png(image_HWC)).decode() for image_HWC in IMAGES_NHWC]}),
+    ],
+    ids=["integers", "decimals", "files in base64"],
+)
+@pytest.mark.parametrize("index", [False, True])
+def test_a_table_in_csv_is_the_same_images(server, table, index):
+    body = table.to_csv(index=index)
+    response = server.client.post("/invocations", content=body, headers={"content-type": "text/csv; charset=utf-8"})
+    assert response.status_code == 200, response.text
+    assert [told["label"] for told in response.json()["predictions"]] == NAMES
+
+
+def csv(text):
+    return finished(mlflow.decode(text.encode(), {b"content-type": b"text/csv"}, b"", FACTS))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b,c,d,e,f\n0,10,20,30,40,255\n",
+        "\ufeffa,b,c,d,e,f\r\n\r\n0,10,20,30,40,255\r\n\r\n",
+        '"a, b",b,c,d,e,f\n"0",10,20,30,40,255',
+        ",0,1,2,3,4,5\n7,0,10,20,30,40,255",
+        "a,b,c,d,e,f\n0.0,10.0,20,3e1, 40,255",
+    ],
+)
+def test_csv_as_programs_write_it(text):
+    assert list(csv(text).pixels) == ROW
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "kind"),
+    [
+        ("", "CSV without a line", UsageError),
+        ("\n\n", "CSV without a line", UsageError),
+        ("0,0,0,1,2,3\n0,10,20,30,40,255", 'first line has "0" more than once', UsageError),
+        ('a,b\n"1', "no CSV: unexpected end", UsageError),
+        ("a,b,c,d,e,f\n", "rows: [], not a list of images", DataError),
+        ("a,b,c,d,e,f\n" + "0,1,2,3,4,5\n" * 4, "4 images, more than 3", DataError),
+        ("a,b,c,d,e,f\n0,1,2,3,4,5\n0,1,2\n", "rows[1]: 3 values, not 6", DataError),
+        ("a,b,c,d,e,f\n0,1,,3,4,256\n", 'rows[0][2]: "", no number', DataError),
+        ("a,b,c,d,e,f\n0,1,2,3,1_0,5\n", 'rows[0][4]: "1_0", no number', DataError),
+        ("a,b,c,d,e,f\n0,1,2,3,4,256\n", "rows[0][5]: 256", DataError),
+        ("a,b,c,d,e,f\n0,1,2,3,4,nan\n", "rows[0][5]: NaN, no finite number", DataError),
+        ("image\nnot base64!", "rows[0]", DataError),
+    ],
+)
+def test_a_mistake_in_csv_is_named(text, said, kind):
+    with pytest.raises(kind) as caught:
+        csv(text)
+    assert said in str(caught.value)
+    assert caught.value.accepted
+    assert caught.value.remedy
+
+
+def test_csv_that_is_no_text():
+    with pytest.raises(UsageError, match="no CSV"):
+        mlflow.decode(b"a,b\n\xff", {b"content-type": b"text/csv"}, b"", FACTS)

@@ -30,6 +30,9 @@ TAKING = [
 FILE = png(band_images(1)[0][0])
 # Any bytes are a file to a schema; the server wants an image.
 schemathesis.openapi.media_type("image/png", st.just(FILE))
+CELLS = band_images(1)[0].ravel().tolist()
+TABLE = "\n".join(",".join(map(str, line)) for line in (range(len(CELLS)), CELLS)).encode()
+schemathesis.openapi.media_type("text/csv", st.just(TABLE))
 schemathesis.openapi.format("binary", st.just(FILE))
 schemathesis.openapi.format("byte", st.just(base64.b64encode(FILE).decode()))
 

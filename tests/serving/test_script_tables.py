@@ -211,7 +211,6 @@ def test_other_protocols_are_refused_since_only_the_script_knows_its_own(deploye
         answer = await client.post("/v2/models/mine/infer", json={}, headers=headers)
         assert (answer.status_code, answer.json()["error_code"]) == (404, "no_such_model")
         assert (await client.get("/v2/health/ready")).status_code == 200
-        assert 'error_code="not_for_a_script"' not in (await client.get("/metrics", headers=headers)).text
 
     deployed(scenario)
 
@@ -238,3 +237,26 @@ def test_one_request_at_a_time_in_the_order_of_their_coming(served):
         assert [answer.json() for answer in answers] == [["pid", number] for number in range(20)]
 
     served(scenario)
+
+
+def test_a_script_is_counted_as_any_deployment(plain):
+    with scripted(plain, **ENDPOINT) as ask:
+
+        async def scenario(client):
+            for value, n in ((1, 3), ("raise", 2), ("end", 1)):
+                for _ in range(n):
+                    await client.post("/score", json=value)
+            assert (await client.post("/score", json=1)).status_code == 200
+            text = (await client.get("/metrics")).text
+            for line in (
+                'pigeonhole_requests_total{deployment="blue",route="/score",status="200"} 4',
+                'pigeonhole_requests_total{deployment="blue",route="/score",status="424"} 3',
+                'pigeonhole_errors_total{deployment="blue",error_code="script_failed"} 2',
+                'pigeonhole_model_duration_seconds_count{deployment="blue"} 7',
+                'pigeonhole_queue_wait_seconds_count{deployment="blue"} 7',
+                'pigeonhole_script_restarts_total{deployment="blue"} 1',
+                'pigeonhole_waiting_requests{deployment="blue"} 0',
+            ):
+                assert line in text
+
+        ask(scenario)

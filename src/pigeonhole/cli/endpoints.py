@@ -59,6 +59,13 @@ def deploy(
     image_log: Annotated[
         bool, typer.Option("--image-log/--no-image-log", help="Keep the images in the prediction log.")
     ] = True,
+    access_log: Annotated[
+        bool | None,
+        typer.Option(
+            "--access-log/--no-access-log",
+            help="A JSON line for each request, in access.jsonl beside the endpoint's log. Default: as it is.",
+        ),
+    ] = None,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
@@ -76,6 +83,7 @@ def deploy(
         traffic=traffic,
         key=key,
         log_images=image_log,
+        access_log=access_log,
         workspace=workspace,
     )
     finish(status.to_dict(), status.deployed, json)
@@ -92,13 +100,25 @@ def serve(
         typer.Option(help="The SHA-256 of further keys, separated by commas.", envvar="PIGEONHOLE_KEY_HASHES"),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What answers call the model. Default: its own name.")] = None,
+    access_log: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write a JSON line for each request into a file, or to stdout.")
+    ] = None,
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Serve one bundle in the foreground until Ctrl-C. A bundle's folder needs no workspace."""
     from pigeonhole.workflows.serve import serve as run
 
     hashes = [text.strip() for text in key_hashes.split(",")] if key_hashes else []
-    code = run(model, host=host, port=port, key=key, key_hashes=hashes, name=name, workspace=workspace)
+    code = run(
+        model,
+        host=host,
+        port=port,
+        key=key,
+        key_hashes=hashes,
+        name=name,
+        access_log=access_log,
+        workspace=workspace,
+    )
     raise typer.Exit(code)
 
 

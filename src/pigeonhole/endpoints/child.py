@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pigeonhole.endpoints.logfile import tail
+from pigeonhole.endpoints.logfile import access_log, tail
 from pigeonhole.endpoints.processes import Identity, demand_s, memory_bytes
 from pigeonhole.serving import ServingConfig
 from pigeonhole.serving.listening import listen
@@ -23,6 +23,8 @@ HEALTH_TIMEOUT_S = 2.0
 # As `serving.server` names them, which is too much to load for two numbers.
 HAND_OVER, SHED = signal.SIGUSR1, signal.SIGUSR2
 LOG_LINES = 15
+# Where the servers of an endpoint leave their counters for each other.
+SHARED = "metrics"
 _PROBE_HOST = "127.0.0.1"
 
 
@@ -53,6 +55,7 @@ class Child:
         self._probe_port = int(probe.getsockname()[1])
         inherited = [listener.fileno(), probe.fileno(), write_fd]
         told = replace(config, socket_fd=inherited[0], probe_fd=inherited[1], status_fd=write_fd)
+        told = replace(told, shared_folder=str(folder / SHARED), access_log=access_log(folder))
         _write_private(path, told.to_json())
         try:
             with self._log.open("ab") as log:

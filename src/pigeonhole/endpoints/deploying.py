@@ -13,6 +13,7 @@ from pigeonhole.endpoints import records
 from pigeonhole.endpoints.changing import WAIT_S, Turn, outcome, turn
 from pigeonhole.endpoints.contents import sha256_of
 from pigeonhole.endpoints.keys import key_problems, settled_keys
+from pigeonhole.endpoints.logfile import folder_of, switch_access_log
 from pigeonhole.endpoints.plans import DEPLOY, NEW, Draft, Slot
 from pigeonhole.endpoints.showing import show
 from pigeonhole.endpoints.states import HEALTHY
@@ -46,6 +47,7 @@ def deploy(
     traffic: Shares | None = None,
     keys: Sequence[str] | None = None,
     log_images: bool = True,
+    access_log: bool | None = None,
     wait_s: float = WAIT_S,
 ) -> EndpointStatus:
     """Puts a model behind an endpoint, in processes that outlive the caller.
@@ -69,6 +71,8 @@ def deploy(
         keys: the keys to accept from now on, one or two; `None` keeps those there are, or makes one where one is
             needed.
         log_images: whether the deployment's prediction log keeps the images, or only statistics of them.
+        access_log: whether the endpoint writes a line for each request into `access.jsonl` beside its log; `None`
+            leaves it, and a new endpoint writes none.
         wait_s: how long to wait for the deployment to come to rest; it goes on coming after that.
 
     Returns:
@@ -92,7 +96,8 @@ def deploy(
     )
     with turn(workspace, endpoint, replacing=deployment, wait_s=wait_s) as mine:
         draft, new_key = _draft(mine, slot, _Place(host, port, keys), traffic)
-        if not new_key and _is_there(mine, draft):
+        is_new = switch_access_log(folder_of(workspace, endpoint), access_log)
+        if not new_key and not is_new and _is_there(mine, draft):
             return dataclasses.replace(show(workspace, endpoint), unchanged=True)
         generation = mine.ask(draft)
     return dataclasses.replace(outcome(workspace, endpoint, generation, wait_s), key=new_key)

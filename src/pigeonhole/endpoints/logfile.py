@@ -9,6 +9,7 @@ from pigeonhole.core.workspace import Workspace, check_name
 
 LOG_LIMIT_BYTES = 10 << 20
 _BLOCK = 1 << 16
+_WANTED = "access-log.wanted"
 
 
 def folder_of(workspace: Workspace, name: str) -> Path:
@@ -28,6 +29,30 @@ def logs(workspace: Workspace, name: str, lines: int = 100) -> list[str]:
             f"the endpoint {name!r} has no log", "an endpoint that was deployed", "see pigeonhole endpoints list"
         )
     return tail(path, lines)
+
+
+def access_log(folder: Path) -> str | None:
+    """The file that an endpoint's servers write a line for each request into; `None` where that is not wanted."""
+    return str(folder / "access.jsonl") if (folder / _WANTED).exists() else None
+
+
+def switch_access_log(folder: Path, is_wanted: bool | None) -> bool:
+    """Has the servers that start from now on write an access log, or not; `None` leaves it.
+
+    It is no part of a change: going back to an earlier one must not begin or end a log.
+
+    Returns:
+        Whether it was otherwise.
+    """
+    mark = folder / _WANTED
+    if is_wanted is None or is_wanted == mark.exists():
+        return False
+    if is_wanted:
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    else:
+        mark.unlink()
+    return True
 
 
 def tail(path: Path, lines: int, start: int = 0) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pigeonhole.core.locks import exclusive
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import records
-from pigeonhole.endpoints.logfile import folder_of
+from pigeonhole.endpoints.logfile import folder_of, switch_access_log
 from pigeonhole.endpoints.processes import Identity, end
 from pigeonhole.endpoints.showing import show
 
@@ -48,4 +48,5 @@ def stop(workspace: Workspace, name: str) -> Stopped:
         for server in dict.fromkeys([*servers, *records.servers(database, name)]):
             gentle = end(server, _SERVER_S) and gentle
         records.forget(database, name)
+        switch_access_log(folder_of(workspace, name), False)
     return Stopped(name, pids, not gentle)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
 
 from pigeonhole.core.errors import UsageError
-from pigeonhole.endpoints.child import Child
+from pigeonhole.endpoints.child import SHARED, Child
 from pigeonhole.endpoints.keeping import STUCK_LOOKS, Failure, Keeper
 from pigeonhole.endpoints.leaving import Leaving
 from pigeonhole.endpoints.plans import DONE, Change, Slot
@@ -53,6 +54,8 @@ class Supervisor:
     def run(self) -> None:
         """Works until told to stop, or until nothing is left that could run."""
         self._waking.take_signals()
+        # Counters begin with the endpoint; how an earlier one of the name did is not told.
+        shutil.rmtree(self._folder / SHARED, ignore_errors=True)
         try:
             while not self._waking.is_told_to_stop and self._folder.is_dir():
                 self._step()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+from pigeonhole.serving.access_log import TEXT_ROOM, Access, AccessLog
 from pigeonhole.serving.auth import is_allowed
 from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Answering
 from pigeonhole.serving.failures import failed
 from pigeonhole.serving.feedback import FeedbackTaker
-from pigeonhole.serving.http import CLIENT_ID, CLIENT_ID_LIMIT, Headers, Request, RequestError, Respond
+from pigeonhole.serving.http import CLIENT_ID, CLIENT_ID_LIMIT, Headers, Reply, Request, RequestError, Respond
+from pigeonhole.serving.measuring import Meter
+from pigeonhole.serving.metrics import FORMAT
 from pigeonhole.serving.pages import Pages
 from pigeonhole.serving.routes import OPEN, Routes
 from pigeonhole.serving.scoring import Scorer
@@ -31,7 +38,17 @@ class App:
         self.max_body_bytes = config.max_body_bytes
         self.request_timeout_s = config.request_timeout_s
         self.scorer = Scorer(config, deployments)
-        self.pages = Pages(config, deployments, self.scorer)
+        self.meter = Meter(deployments, Path(config.shared_folder, FORMAT) if config.shared_folder else None)
+        self.pages = Pages(config, deployments, self.scorer, self.meter)
+        self.meter.asked |= {
+            "pigeonhole_requests_in_flight": lambda: len(self.scorer.under_way),
+            "pigeonhole_workers": lambda: int(self.pages.ready),
+        }
+        self._access_log = AccessLog(config.access_log) if config.access_log else None
+        if self._access_log:
+            self.meter.asked["pigeonhole_access_log_dropped_total"] = functools.partial(
+                getattr, self._access_log, "dropped"
+            )
         logs = [deployment.log for deployment in deployments if deployment.log]
         self._feedback = FeedbackTaker(logs, source)
         self._key_hashes = config.key_hashes
@@ -74,12 +91,41 @@ class App:
         """Answers a scoring request whose time is over; what it still computes goes nowhere. False for others."""
         return self.scorer.give_up(request)
 
+    def answered(self, request: Request, reply: Reply, size_bytes: int, peer: Any) -> None:
+        """Counts an answer of so many bytes (of none, where the client had gone), and logs it where that is wanted."""
+        duration_s = time.perf_counter() - request.began_s
+        deployment = request.deployment
+        if deployment is None:
+            request.route = self._routes.name(request.path)
+        metrics = deployment.metrics if deployment else self.meter.nobody
+        metrics.count(request.route, reply.status, duration_s, reply.error_code)
+        if self._access_log:
+            self._access_log.add(
+                Access(
+                    time.time(),
+                    request.id,
+                    request.method,
+                    request.path[:TEXT_ROOM],
+                    reply.status,
+                    request.size_bytes,
+                    size_bytes,
+                    duration_s,
+                    request.queue_s,
+                    deployment.name if deployment else "",
+                    peer,
+                    request.headers.get(b"user-agent", b"")[:TEXT_ROOM],
+                )
+            )
+
     def shed(self, n: int) -> None:
         """Lets the next `n` answers end their connections."""
         self._to_shed = n
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Ends the threads, and leaves the counters."""
+        if self._access_log:
+            self._access_log.close()
+        self.meter.close()
         self.scorer.close()
         self._feedback.close()
 

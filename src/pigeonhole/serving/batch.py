@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pigeonhole.images import Shape
+from pigeonhole.serving.counting import SIZES, WAIT_S, Histogram
 
 logger = logging.getLogger("pigeonhole.serving")
 Probs = npt.NDArray[np.float32]
@@ -40,6 +41,13 @@ class Batcher:
         max_requests: likewise requests.
         seconds_per_image: a first estimate, from the warm-up.
         always_beside: runs never hold up the loop, however short they are.
+
+    Attributes:
+        waiting: images that wait or are in the model …
+        requests: … and of how many requests.
+        started_s: when the last run began, by `time.perf_counter`.
+        sizes: the images of each run.
+        durations: its seconds.
     """
 
     def __init__(
@@ -63,9 +71,9 @@ class Batcher:
         self.requests = 0
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.batches = 0
-        self.images = 0
-        self.run_s = 0.0
+        self.started_s = 0.0
+        self.sizes = Histogram(SIZES)
+        self.durations = Histogram(WAIT_S)
 
     def has_room(self, n: int) -> bool:
         """Whether a request of `n` images may wait. An idle model takes any number."""
@@ -91,11 +99,21 @@ class Batcher:
             # Runs after every request of this turn of the loop has been submitted.
             loop.call_soon(self._start)
 
+    def withdraw(self, deliver: Deliver) -> None:
+        """Takes back images that still wait, so that others may; what is in the model already runs to its end."""
+        for index, (_, n, each) in enumerate(self._queue):
+            if each == deliver:
+                del self._queue[index]
+                self.waiting -= n
+                self.requests -= 1
+                return
+
     def _start(self) -> None:
         batch, n = self._take()
         if not batch or self._loop is None:
             self._scheduled = False
             return
+        self.started_s = time.perf_counter()
         if self._always_beside or n * self._seconds_per_image > INLINE_S:
             running = self._loop.run_in_executor(None, self._timed, batch, n)
             running.add_done_callback(lambda done: self._finish(batch, n, done.exception() or done.result()))
@@ -142,9 +160,8 @@ class Batcher:
             self._scheduled = False
 
     def _account(self, n: int, seconds: float) -> None:
-        self.batches += 1
-        self.images += n
-        self.run_s += seconds
+        self.sizes.observe(n)
+        self.durations.observe(seconds)
         self._seconds_per_image += 0.1 * (seconds / n - self._seconds_per_image)
 
 

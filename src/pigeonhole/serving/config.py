@@ -67,6 +67,9 @@ class ServingConfig:
         socket_fd: a listening socket that was inherited; then host and port only describe it.
         probe_fd: a second listening socket that was inherited, by which a supervisor reaches this very process where
             several share the first.
+        shared_folder: where the processes of one endpoint leave their counters for each other; `None` for a server
+            by itself.
+        access_log: a file that gets a JSON line for each answer, or `-` for stdout; `None` writes none.
         status_fd: where to write a JSON line when ready, or when starting failed, and one before each of several
             deployments is loaded; closed when nothing more is accepted.
 
@@ -89,6 +92,8 @@ class ServingConfig:
     drain_s: float = 10.0
     socket_fd: int | None = None
     probe_fd: int | None = None
+    shared_folder: str | None = None
+    access_log: str | None = None
     status_fd: int | None = None
 
     def __post_init__(self) -> None:
@@ -171,6 +176,8 @@ _KINDS: Kinds = {
     "drain_s": (int, float),
     "socket_fd": (int, type(None)),
     "probe_fd": (int, type(None)),
+    "shared_folder": (str, type(None)),
+    "access_log": (str, type(None)),
     "status_fd": (int, type(None)),
 }
 

@@ -45,6 +45,9 @@ class Application(Protocol):
     def give_up(self, request: Request) -> bool:
         """Answers a request whose time is over; False if it does not know it."""
 
+    def answered(self, request: Request, reply: Reply, size_bytes: int, peer: Any) -> None:
+        """Counts an answer of so many bytes; of none, where the client had gone."""
+
 
 class Connection(asyncio.Protocol):
     """A connection, as uvicorn makes them.
@@ -85,12 +88,14 @@ class Connection(asyncio.Protocol):
         self._size = self._head_size = self._raw_head = 0
         self._is_reading = self._has_head = False
         self._refusal: RequestError | None = None
+        self._began_s = time.perf_counter()
 
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
         self._transport = cast("asyncio.Transport", transport)
+        self._peer = transport.get_extra_info("peername")
         self._state.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -228,7 +233,8 @@ class Connection(asyncio.Protocol):
             self._refuse_head(_no_http(str(error)))
             return
         method = parser.get_method().decode("ascii")
-        request = Request(self._app.new_id(), method, path, query, self._headers, content, self._refusal)
+        head = (self._app.new_id(), method, path, query, self._headers)
+        request = Request(*head, content, self._refusal, self._began_s)
         keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
         self._queue(request, keep and self._refusal is None and not parser.should_upgrade(), None)
 
@@ -267,10 +273,13 @@ class Connection(asyncio.Protocol):
             return  # its time was over, and that has been said
         self._answering = None
         if self._is_closing:
+            self._app.answered(request, reply, 0, self._peer)
             return
         ends = self._is_deaf and not self._waiting
         close = not keep or ends or _CLOSE in reply.headers or self._app.is_last()
-        self._transport.write(rendered(reply, request, _common(self._state), close=close))
+        answer = rendered(reply, request, _common(self._state), close=close)
+        self._transport.write(answer)
+        self._app.answered(request, reply, len(answer), self._peer)
         self._since_s = time.monotonic()
         if close:
             self._close()
@@ -286,7 +295,7 @@ class Connection(asyncio.Protocol):
         """Answers what is no request yet, after all that was asked before."""
         self._refusal = why
         if not self._is_closing and not self._is_deaf:
-            request = Request(self._app.new_id(), "", "", b"", {}, b"")
+            request = Request(self._app.new_id(), "", "", b"", {}, b"", began_s=self._began_s)
             self._queue(request, False, failed(why, request.id))
 
     def _count_head(self, size: int) -> None:

@@ -7,6 +7,7 @@ Axes: N images, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -17,8 +18,8 @@ from pigeonhole.bundle import Bundle
 from pigeonhole.predictions import Entry, PredictionLog
 from pigeonhole.serving.batch import Batcher
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
+from pigeonhole.serving.counting import Histogram, Metrics
 from pigeonhole.serving.http import Reply
-from pigeonhole.serving.metrics import Metrics
 from pigeonhole.serving.protocols.decoded import Facts
 from pigeonhole.serving.protocols.open_inference import split_model
 
@@ -39,12 +40,12 @@ class Queue(Protocol):
         """Requests that wait."""
 
     @property
-    def batches(self) -> int:
-        """How often the model, or the script, was run."""
+    def sizes(self) -> Histogram:
+        """The images of each run of the model."""
 
     @property
-    def run_s(self) -> float:
-        """How long that took."""
+    def durations(self) -> Histogram:
+        """The seconds of each run of the model, or the script."""
 
 
 class Answering:
@@ -53,19 +54,20 @@ class Answering:
     Args:
         told: its name and shares.
         log: where its answers are written; `None` keeps none.
+        class_names: what it may say, as metrics count it; none where nothing is classified.
     """
 
     is_script: ClassVar[bool] = False
     batcher: Queue
 
-    def __init__(self, told: ServedDeployment, log: PredictionLog | None) -> None:
+    def __init__(self, told: ServedDeployment, log: PredictionLog | None, class_names: Sequence[str] = ()) -> None:
         self.name = told.name
         self.model = told.model_name
         self.model_name, self.model_version = split_model(told.model_name)
         self.traffic = told.traffic
         self.mirror = told.mirror
         self.log = log
-        self.metrics = Metrics()
+        self.metrics = Metrics(class_names)
         self.name_header = (b"azureml-model-deployment", told.name.encode())
 
     @property
@@ -115,7 +117,7 @@ class Deployed(Answering):
         seconds_per_image: float,
         config: ServingConfig,
     ) -> None:
-        super().__init__(told, log)
+        super().__init__(told, log, bundle.class_names)
         self.bundle = bundle
         self.facts = Facts(
             told.model_name,

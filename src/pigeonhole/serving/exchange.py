@@ -41,6 +41,7 @@ class Exchange:
         "_received_s",
         "_respond",
         "_started",
+        "_submitted_s",
         "decoded",
         "deployment",
         "is_over",
@@ -68,7 +69,8 @@ class Exchange:
         self._done = done
         self._is_endpoint = is_endpoint
         self._received_s = time.time()
-        self._started = time.perf_counter()
+        self._started = self._submitted_s = time.perf_counter()
+        request.deployment, request.route = deployment, dialect.route
 
     def begin(self) -> None:
         """Reads the images, and sees that they are run."""
@@ -89,6 +91,11 @@ class Exchange:
         if not self.is_over:
             self._finish(failed(error, self.request.id, deployed=self._is_endpoint), None)
 
+    def give_up(self, error: Exception) -> None:
+        """Says that its time is over, and leaves its place in the queue to others."""
+        self.deployment.batcher.withdraw(self._deliver)
+        self.fail(error)
+
     def _read(self, outcome: Future[Decoded]) -> None:
         if self.is_over:
             return
@@ -100,13 +107,16 @@ class Exchange:
     def _submit(self, decoded: Decoded) -> None:
         self.decoded = decoded
         deployment = self.deployment
-        deployment.metrics.decode_s += time.perf_counter() - self._started
+        self._submitted_s = time.perf_counter()
+        deployment.metrics.decode_s += self._submitted_s - self._started
         batcher = deployment.batcher
         if not batcher.has_room(decoded.n):
             raise too_many(batcher.waiting, f"images of {batcher.requests:,} requests")
         batcher.enqueue(decoded.pixels, decoded.n, self._deliver)
 
     def _deliver(self, outcome: Probs | Exception) -> None:
+        self.request.queue_s = waited_s = self.deployment.batcher.started_s - self._submitted_s
+        self.deployment.metrics.queue_wait.observe(waited_s)
         if self.is_over or self.decoded is None:
             return
         if isinstance(outcome, Exception):
@@ -127,9 +137,9 @@ class Exchange:
         latency_ms = (time.perf_counter() - self._started) * 1e3
         if probs_NK is not None and decoded is not None:
             n, pixels = decoded.n, decoded.pixels
+            deployment.metrics.classified(probs_NK)
         else:
             n, pixels = 0, b""
-        deployment.metrics.count(reply.status, latency_ms, n, reply.error_code)
         deployment.sign(reply, latency_ms)
         self._done(self, reply)
         self._respond(reply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,10 @@ from pigeonhole.serving.http import Reply, Request, RequestError, Respond
 
 THREADS = 4
 MAX_WAITING = 1000
+# Another process may have answered the request a moment ago, and logs are written behind the answers, ten times a
+# second. Only an id as servers make them is waited for.
+WAIT_S, LOOK_S = 1.0, 0.05
+_ID = re.compile(rb'"[0-9a-f]{12}-[0-9a-f]')
 _EXAMPLE = '{"request_id": "…", "label": "7", "position": 0}'
 
 
@@ -48,16 +53,24 @@ class FeedbackTaker:
         if self._waiting >= MAX_WAITING:
             raise too_many(self._waiting, "feedbacks")
         self._waiting += 1
+        end_s = loop.time() + (WAIT_S if _ID.search(body) else 0.0)
 
-        def back(done: Future[None]) -> None:
-            self._waiting -= 1
-            _acknowledge(done, request, respond)
+        def attempt() -> None:
+            self._executor.submit(record_feedback, self._logs, self._source, body).add_done_callback(finished)
 
         def finished(done: Future[None]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
                 loop.call_soon_threadsafe(back, done)
 
-        self._executor.submit(record_feedback, self._logs, self._source, body).add_done_callback(finished)
+        def back(done: Future[None]) -> None:
+            if isinstance(done.exception(), NotFoundError) and loop.time() < end_s:
+                # No thread is held meanwhile: others give feedback too.
+                loop.call_later(LOOK_S, attempt)
+            else:
+                self._waiting -= 1
+                _acknowledge(done, request, respond)
+
+        attempt()
 
     def close(self) -> None:
         """Ends the threads."""

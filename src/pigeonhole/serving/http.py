@@ -6,8 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from pigeonhole.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pigeonhole.serving.deployed import Answering
 
 Headers = dict[bytes, bytes]
 Fields = tuple[tuple[bytes, bytes], ...]
@@ -57,9 +61,18 @@ class Request:
         headers: by lower-case name.
         content: the body.
         refusal: why the body was not read to its end.
+        began_s: when its first byte was read, by `time.perf_counter`.
+
+    Attributes:
+        deployment: who answers it; `None` until that is known.
+        route: what its path stands for, as metrics call it; empty until that is known.
+        queue_s: how long its images waited for the model.
     """
 
-    __slots__ = ("_content", "_refusal", "headers", "id", "method", "path", "query")
+    __slots__ = (
+        *("_content", "_refusal", "headers", "id", "method", "path", "query"),
+        *("began_s", "deployment", "queue_s", "route"),
+    )
 
     def __init__(
         self,
@@ -70,6 +83,7 @@ class Request:
         headers: Headers,
         content: bytes,
         refusal: RequestError | None = None,
+        began_s: float = 0.0,
     ) -> None:
         self.id = request_id
         self.method = method
@@ -78,6 +92,15 @@ class Request:
         self.headers = headers
         self._content = content
         self._refusal = refusal
+        self.began_s = began_s
+        self.deployment: Answering | None = None
+        self.route = ""
+        self.queue_s: float | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the body, as far as it was kept."""
+        return len(self._content)
 
     def body(self) -> bytes:
         """The whole body.

@@ -1,97 +1,157 @@
-"""What one server process has done, in Prometheus' text format. Counts; keeps no request."""
+"""The families of metrics, their samples, how samples of several processes join, and Prometheus' text. Counts nothing.
+
+Format: https://prometheus.io/docs/instrumenting/exposition_formats (text, version 0.0.4).
+"""
 
 from __future__ import annotations
 
-import time
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-BUCKETS_MS = (1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0)
+import orjson
+
+from pigeonhole.serving.counting import DURATION_S, SIZES, WAIT_S
+
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-Labels = Mapping[str, str]
-# What is counted apart by one more label: name, help, that label, and the attribute of `Metrics`.
-_COUNTERS = (
-    ("requests_total", "Scoring requests by HTTP status", "status", "requests"),
-    ("errors_total", "Refused or failed requests by error code", "error_code", "errors"),
-    ("mirrored_total", "Copies run, by the status they would have had", "status", "mirrored"),
-)
-Gauges = Mapping[str, tuple[str, str, float]]
+# Of what processes leave for each other; another number wherever edges change, since then the counts do not join.
+FORMAT = "1"
+COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+# Name → the values of its labels → one number; of a histogram, as `Histogram.values` gives them.
+Samples = dict[str, dict[tuple[str, ...], Sequence[float]]]
 
 
-class Metrics:
-    """Counters of one deployment in one server process, moved by its event loop alone."""
+class Family(NamedTuple):
+    """One metric.
 
-    def __init__(self) -> None:
-        self.started_s = time.time()
-        self.requests: Counter[int] = Counter()
-        self.errors: Counter[str] = Counter()
-        self.mirrored: Counter[int] = Counter()
-        self.mirror_dropped = 0
-        self.images = 0
-        self.decode_s = 0.0
-        self.encode_s = 0.0
-        self._buckets = [0] * (len(BUCKETS_MS) + 1)
-        self._latency_sum_ms = 0.0
-
-    def count(self, status: int, latency_ms: float, images: int, error_code: str | None) -> None:
-        """One request was answered."""
-        self.requests[status] += 1
-        self.images += images
-        self._buckets[bisect_left(BUCKETS_MS, latency_ms)] += 1
-        self._latency_sum_ms += latency_ms
-        if error_code:
-            self.errors[error_code] += 1
-
-    def histogram(self, labels: Labels) -> Iterator[str]:
-        """The samples of the latency."""
-        total = 0
-        for edge, n in zip([*(f"{bucket / 1e3:g}" for bucket in BUCKETS_MS), "+Inf"], self._buckets, strict=True):
-            total += n
-            yield _sample("request_duration_seconds_bucket", {**labels, "le": edge}, total)
-        yield _sample("request_duration_seconds_sum", labels, self._latency_sum_ms / 1e3)
-        yield _sample("request_duration_seconds_count", labels, total)
-
-
-def exposition(counted: Sequence[tuple[Labels, Metrics, Gauges]], process: Gauges) -> bytes:
-    """The text that Prometheus reads; each family stands once.
-
-    Args:
-        counted: the labels of each deployment (model, deployment), its counters, and what others count about it:
-            name → (kind, help, value), the same names for each.
-        process: what is counted once for the whole process.
+    Attributes:
+        kind: counter, gauge or histogram.
+        text: what it says.
+        labels: the names of its labels.
+        edges: of a histogram.
+        join: what two processes' values make together.
     """
+
+    kind: str
+    text: str
+    labels: tuple[str, ...] = ()
+    edges: Sequence[float] = ()
+    join: Callable[[float, float], float] = operator.add
+
+
+_EACH = ("deployment",)
+FAMILIES: Mapping[str, Family] = {
+    "pigeonhole_requests_total": Family(
+        COUNTER,
+        "Requests answered, by deployment (empty where none was reached), route and HTTP status",
+        ("deployment", "route", "status"),
+    ),
+    "pigeonhole_errors_total": Family(
+        COUNTER, "Requests refused or failed, by the error_code of the answer", ("deployment", "error_code")
+    ),
+    "pigeonhole_request_duration_seconds": Family(
+        HISTOGRAM,
+        "Of scoring requests: from the first byte read from the connection to the whole answer written to it",
+        _EACH,
+        DURATION_S,
+    ),
+    "pigeonhole_queue_wait_seconds": Family(
+        HISTOGRAM, "Of scoring requests: from images decoded to the start of their run of the model", _EACH, WAIT_S
+    ),
+    "pigeonhole_batch_size_images": Family(HISTOGRAM, "Images in one run of the model", _EACH, SIZES),
+    "pigeonhole_model_duration_seconds": Family(HISTOGRAM, "Of one run of the model, its whole batch", _EACH, WAIT_S),
+    "pigeonhole_predictions_total": Family(
+        COUNTER, "Images classified and answered, by the class said", ("deployment", "class")
+    ),
+    "pigeonhole_decode_seconds_total": Family(COUNTER, "Time spent reading images from requests", _EACH),
+    "pigeonhole_encode_seconds_total": Family(COUNTER, "Time spent writing predictions into answers", _EACH),
+    "pigeonhole_script_restarts_total": Family(
+        COUNTER, "Times that the process of a user's script was started again", _EACH
+    ),
+    "pigeonhole_mirrored_total": Family(
+        COUNTER, "Copies of requests run, by the status they would have had", ("deployment", "status")
+    ),
+    "pigeonhole_mirror_dropped_total": Family(COUNTER, "Copies dropped since too many waited", _EACH),
+    "pigeonhole_prediction_log_written_total": Family(COUNTER, "Requests written into the prediction log", _EACH),
+    "pigeonhole_prediction_log_dropped_total": Family(COUNTER, "Requests lost to the prediction log", _EACH),
+    "pigeonhole_prediction_log_images_dropped_total": Family(
+        COUNTER, "The oldest images that left the prediction log for newer ones", _EACH
+    ),
+    "pigeonhole_access_log_dropped_total": Family(COUNTER, "Requests lost to the access log"),
+    "pigeonhole_requests_in_flight": Family(GAUGE, "Scoring requests read and not answered yet"),
+    "pigeonhole_waiting_requests": Family(GAUGE, "Requests waiting for the model or in it", _EACH),
+    "pigeonhole_waiting_images": Family(GAUGE, "Images waiting for the model or in it", _EACH),
+    "pigeonhole_connections": Family(GAUGE, "Open connections of clients"),
+    "pigeonhole_workers": Family(GAUGE, "Server processes that accept requests"),
+    "process_cpu_seconds_total": Family(COUNTER, "User and system CPU time of all processes, ended ones too"),
+    "process_resident_memory_bytes": Family(GAUGE, "Resident memory of the processes that run"),
+    "process_start_time_seconds": Family(
+        GAUGE, "Start of the oldest process that runs, in seconds since 1970", join=min
+    ),
+    # These two tell of the plan, which is the same for all; whoever is asked tells its own.
+    "pigeonhole_traffic_percent": Family(GAUGE, "Share of the traffic", _EACH),
+    "pigeonhole_deployment_info": Family(GAUGE, "Always 1: which model a deployment serves", ("deployment", "model")),
+}
+OF_THE_PLAN = frozenset({"pigeonhole_traffic_percent", "pigeonhole_deployment_info"})
+
+
+def joined(several: Iterable[Samples]) -> Samples:
+    """The samples of several processes in one."""
+    whole: Samples = {}
+    for samples in several:
+        for name, family in samples.items():
+            join, into = FAMILIES[name].join, whole.setdefault(name, {})
+            for labels, values in family.items():
+                there = into.get(labels)
+                into[labels] = values if there is None else list(map(join, there, values))
+    return whole
+
+
+def counted(samples: Samples) -> Samples:
+    """What stays true when the process has ended."""
+    return {name: family for name, family in samples.items() if FAMILIES[name].kind != GAUGE}
+
+
+def packed(samples: Samples) -> bytes:
+    """As bytes for another process, which need not know the same families."""
+    return orjson.dumps({name: list(family.items()) for name, family in samples.items()})
+
+
+def unpacked(content: bytes) -> Samples:
+    """What `packed` wrote; families that this release does not know are left out."""
+    return {
+        name: {tuple(labels): values for labels, values in family}
+        for name, family in orjson.loads(content).items()
+        if name in FAMILIES
+    }
+
+
+def exposition(samples: Samples) -> bytes:
+    """The text that Prometheus reads; each family stands once."""
     lines: list[str] = []
-    for name, text, key, counter in _COUNTERS:
-        samples: list[str] = []
-        for labels, metrics, _ in counted:
-            numbers: Counter[Any] = getattr(metrics, counter)
-            samples += [_sample(name, {**labels, key: str(what)}, n) for what, n in sorted(numbers.items())]
-        lines += [*_family(name, "counter", text), *samples] if samples else []
-    lines += _family("images_total", "counter", "Images classified")
-    lines += [_sample("images_total", labels, metrics.images) for labels, metrics, _ in counted]
-    lines += _family("request_duration_seconds", "histogram", "From the whole request read to the answer handed on")
-    for labels, metrics, _ in counted:
-        lines += metrics.histogram(labels)
-    for name, (kind, text, _) in counted[0][2].items():
-        lines += _family(name, kind, text)
-        lines += [_sample(name, labels, gauges[name][2]) for labels, _, gauges in counted]
-    for name, (kind, text, value) in process.items():
-        lines += [*_family(name, kind, text), _sample(name, {}, value)]
+    for name, family in FAMILIES.items():
+        if samples.get(name):
+            lines += [f"# HELP {name} {family.text}.", f"# TYPE {name} {family.kind}"]
+            for labels, values in sorted(samples[name].items()):
+                told = dict(zip(family.labels, labels, strict=True))
+                lines += _histogram(name, told, family.edges, values) if family.edges else [_line(name, told, *values)]
     return ("\n".join(lines) + "\n").encode()
 
 
-def _family(name: str, kind: str, text: str) -> list[str]:
-    return [f"# HELP pigeonhole_{name} {text}.", f"# TYPE pigeonhole_{name} {kind}"]
+def _histogram(name: str, labels: Mapping[str, str], edges: Sequence[float], values: Sequence[float]) -> Iterator[str]:
+    *counts, total = values
+    below = 0.0
+    for edge, n in zip([*(f"{edge:g}" for edge in edges), "+Inf"], counts, strict=True):
+        below += n
+        yield _line(f"{name}_bucket", {**labels, "le": edge}, below)
+    yield _line(f"{name}_sum", labels, total)
+    yield _line(f"{name}_count", labels, below)
 
 
-def _sample(name: str, labels: Labels, value: float) -> str:
-    return f"pigeonhole_{name}{_labels(labels)} {value:.15g}"
+def _line(name: str, labels: Mapping[str, str], value: float) -> str:
+    told = ",".join(f'{label}="{_quoted(text)}"' for label, text in labels.items())
+    return f"{name}{{{told}}} {value:.15g}" if told else f"{name} {value:.15g}"
 
 
-def _labels(labels: Labels) -> str:
-    def quoted(text: str) -> str:
-        return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-    return "{" + ",".join(f'{name}="{quoted(value)}"' for name, value in labels.items()) + "}" if labels else ""
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -12,7 +12,8 @@ from pigeonhole import __version__
 from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.http import JSON, Reply, Request, RequestError
-from pigeonhole.serving.metrics import CONTENT_TYPE, Gauges, exposition
+from pigeonhole.serving.measuring import Meter
+from pigeonhole.serving.metrics import CONTENT_TYPE
 from pigeonhole.serving.routing import HEADER
 from pigeonhole.serving.scoring import Scorer
 from pigeonhole.serving.scripted.deployment import Scripted
@@ -24,14 +25,16 @@ class Pages:
     Args:
         config: keys.
         deployments: what it serves.
-        scorer: whose counters it shows.
+        scorer: who says which deployment a request is for.
+        meter: the counters.
     """
 
-    def __init__(self, config: ServingConfig, deployments: Sequence[Answering], scorer: Scorer) -> None:
+    def __init__(self, config: ServingConfig, deployments: Sequence[Answering], scorer: Scorer, meter: Meter) -> None:
         self.ready = False
         self._keyed = bool(config.key_hashes)
         self._deployments = deployments
         self._scorer = scorer
+        self._meter = meter
 
     def home(self, _request: Request) -> Reply:
         """The word that Azure's server says here."""
@@ -96,47 +99,4 @@ class Pages:
 
     def metrics(self, _request: Request) -> Reply:
         """Counters for Prometheus."""
-        counted = [
-            ({"model": one.model, "deployment": one.name}, one.metrics, _others(one)) for one in self._deployments
-        ]
-        process = {
-            "ready": ("gauge", "Whether requests are answered", float(self.ready)),
-            "start_time_seconds": (
-                "gauge",
-                "When the process started, in seconds since 1970",
-                self._deployments[0].metrics.started_s,
-            ),
-            "requests_in_flight": ("gauge", "Scoring requests under way", float(len(self._scorer.under_way))),
-            "unrouted_total": (
-                "counter",
-                "Requests for a deployment that is not there, or that no deployment has traffic for",
-                float(self._scorer.unrouted),
-            ),
-        }
-        return Reply(200, exposition(counted, process), CONTENT_TYPE)
-
-
-def _others(deployment: Answering) -> Gauges:
-    log, batcher, counted = deployment.log, deployment.batcher, deployment.metrics
-    return {
-        "traffic_percent": ("gauge", "Share of the traffic", float(deployment.traffic)),
-        "waiting_images": ("gauge", "Images waiting for the model", float(batcher.waiting)),
-        "waiting_requests": ("gauge", "Requests waiting for the model", float(batcher.requests)),
-        "script_restarts_total": (
-            "counter",
-            "Times that a script's process was started again",
-            float(deployment.restarts),
-        ),
-        "batches_total": ("counter", "Runs of the model", float(batcher.batches)),
-        "decode_seconds_total": ("counter", "Time spent reading requests", counted.decode_s),
-        "run_seconds_total": ("counter", "Time spent in the model", batcher.run_s),
-        "encode_seconds_total": ("counter", "Time spent writing answers", counted.encode_s),
-        "mirror_dropped_total": ("counter", "Copies dropped since too many waited", float(counted.mirror_dropped)),
-        "log_written_total": ("counter", "Requests in the prediction log", float(log.written if log else 0)),
-        "log_dropped_total": ("counter", "Requests lost to the prediction log", float(log.dropped if log else 0)),
-        "log_images_dropped_total": (
-            "counter",
-            "The oldest images that left the prediction log for newer ones",
-            float(log.images_dropped if log else 0),
-        ),
-    }
+        return Reply(200, self._meter.text(), CONTENT_TYPE)

@@ -53,6 +53,13 @@ class Routes:
         for path in scorer.router.model_paths():
             self._fixed.update({path + what: self._of_model(path + what) for what in ("", "/ready", "/infer")})
 
+    def name(self, path: str) -> str:
+        """What metrics call a path: its route, or `other`, so that clients cannot make up new ones."""
+        found = _MODEL.fullmatch(path)
+        if found is None:
+            return path if path in self._fixed else "other"
+        return f"/v2/models/{{model}}{found[3] or ''}"
+
     def find(self, path: str, method: str) -> Handler:
         """The handler.
 

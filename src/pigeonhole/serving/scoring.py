@@ -36,7 +36,6 @@ class Scorer:
 
     def __init__(self, config: ServingConfig, deployments: Sequence[Answering]) -> None:
         self.router = Router(deployments)
-        self.unrouted = 0
         self.under_way: dict[str, Exchange | ScriptExchange] = {}
         self._mirrors = {deployment.name: _mirror(deployment) for deployment in deployments if deployment.mirror}
         self._timeout_ms = config.request_timeout_s * 1e3
@@ -46,21 +45,11 @@ class Scorer:
 
     def score(self, dialect: Dialect, request: Request, respond: Respond) -> None:
         """Answers with the deployment that the request's header names, or that has the turn."""
-        try:
-            deployment = self.router.choose(request.headers)
-        except RequestError:
-            self.unrouted += 1
-            raise
-        self._begin(dialect, request, respond, deployment)
+        self._begin(dialect, request, respond, self.router.choose(request.headers))
 
     def infer(self, dialect: Dialect, model: str, version: str | None, request: Request, respond: Respond) -> None:
         """Answers with a model that the request's path names."""
-        try:
-            deployment = self.router.of_model(model, version, request.headers)
-        except RequestError:
-            self.unrouted += 1
-            raise
-        self._begin(dialect, request, respond, deployment)
+        self._begin(dialect, request, respond, self.router.of_model(model, version, request.headers))
 
     def give_up(self, request: Request) -> bool:
         """Ends a request whose time is over, as Azure does: a server by itself says 500, an endpoint 408.
@@ -75,9 +64,9 @@ class Scorer:
                 return True  # how long it may take is told by SCORING_TIMEOUT_MS
             received = f"Scoring timeout after {self._timeout_ms:.0f} ms"
             accepted = "a model that answers in time"
-            exchange.fail(RequestError(500, "scoring_timeout", received, accepted, "send fewer images"))
+            exchange.give_up(RequestError(500, "scoring_timeout", received, accepted, "send fewer images"))
         else:
-            exchange.fail(too_slow(self._timeout_ms))
+            exchange.give_up(too_slow(self._timeout_ms))
         return True
 
     def close(self) -> None:

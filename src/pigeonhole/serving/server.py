@@ -165,6 +165,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         self._app.pages.ready = True
+        self._app.meter.asked["pigeonhole_connections"] = lambda: len(self.server_state.connections)
         address = self._listener.getsockname()
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         seconds = time.perf_counter() - self._started_at
@@ -172,6 +173,7 @@ class _Server(uvicorn.Server):
         announce(self._serving.status_fd, {"ready": True, "port": address[1], "seconds": round(seconds, 3)})
 
     async def on_tick(self, counter: int) -> bool:
+        self._app.meter.keep_up()
         if counter % LOOK_TICKS == 0:
             now_s = time.monotonic()
             for connection in list(self.server_state.connections):

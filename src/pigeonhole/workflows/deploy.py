@@ -25,6 +25,7 @@ def deploy(
     traffic: Mapping[str, int] | str | None = None,
     key: str | None = None,
     log_images: bool = True,
+    access_log: bool | None = None,
     workspace: Workspace | str | Path | None = None,
 ) -> endpoints.EndpointStatus:
     """A model behind an endpoint, in the background; its state says whether it answers, why not, and what to do.
@@ -41,6 +42,8 @@ def deploy(
             beside others, and everything alone.
         key: what requests must carry as `Authorization: Bearer KEY`; `None` asks for none on loopback.
         log_images: whether the prediction log keeps the images, or only statistics of them.
+        access_log: whether the endpoint writes a line for each request into `access.jsonl` beside its log; `None`
+            leaves it, and a new endpoint writes none.
         workspace: where the model is registered and the endpoint recorded.
 
     Raises:
@@ -64,6 +67,7 @@ def deploy(
         traffic=traffic,
         keys=(key,) if key else None,
         log_images=log_images,
+        access_log=access_log,
     )
 
 

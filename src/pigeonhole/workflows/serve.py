@@ -20,6 +20,7 @@ def serve(
     key: str | None = None,
     key_hashes: Sequence[str] = (),
     name: str | None = None,
+    access_log: str | None = None,
     workspace: Workspace | str | Path | None = None,
 ) -> int:
     """Answers requests until SIGINT or SIGTERM. The folder of a bundle or a script needs no workspace.
@@ -31,6 +32,7 @@ def serve(
         key: what requests must carry as `Authorization: Bearer KEY`.
         key_hashes: the SHA-256 of further keys that are accepted: who starts the server need not know them.
         name: what answers call the model; `None` means its registered name, or the folder.
+        access_log: a file that gets a JSON line for each answer, or `-` for stdout; `None` writes none.
         workspace: where the model is registered.
 
     Returns:
@@ -43,7 +45,9 @@ def serve(
     folder, found = served_folder(model, workspace)
     hashes = (*((serving.hash_key(key),) if key else ()), *_checked(key_hashes))
     return serving.run(
-        serving.ServingConfig.of_bundle(folder, model=name or found, host=host, port=port, key_hashes=hashes)
+        serving.ServingConfig.of_bundle(
+            folder, model=name or found, host=host, port=port, key_hashes=hashes, access_log=access_log
+        )
     )
 
 

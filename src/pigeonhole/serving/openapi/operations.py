@@ -68,7 +68,9 @@ def _score_by_query(facts: Facts, picks: Json) -> Json:
 
 def _invocations(picks: Json) -> Json:
     summary = "Classify images as MLflow's clients ask"
-    return _operation("invocations", summary, _gives_json("ServiceOutput"), _takes("Invocation"), [picks])
+    takes = _takes("Invocation")
+    takes["content"]["text/csv"] = {"schema": {"type": "string", "description": "A header, then an image a line"}}
+    return _operation("invocations", summary, _gives_json("ServiceOutput"), takes, [picks])
 
 
 def _description() -> Json:

@@ -80,10 +80,12 @@ class Dialect(NamedTuple):
     Attributes:
         decode: body, headers, query string, facts → the images; raises `DataError`, `UsageError` or `RequestError`.
         encode: the images, their probabilities (N, K), facts, request id → the reply.
+        route: the path where it is spoken, as metrics call it.
     """
 
     decode: Decode
     encode: Encode
+    route: str = "/score"
 
 
 def inverted(decoded: Decoded) -> Decoded:

@@ -213,4 +213,4 @@ def _framed(class_names: tuple[str, ...]) -> list[bytes]:
 
 
 _FILL = {"probabilities": _probabilities, "labels": _labels}
-INFER = Dialect(decode, encode)
+INFER = Dialect(decode, encode, "/v2/models/{model}/infer")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pigeonhole.core.errors import UsageError
 from pigeonhole.predictions import PredictionLog
 from pigeonhole.scripts import Question, Script
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
+from pigeonhole.serving.counting import SIZES, WAIT_S, Histogram
 from pigeonhole.serving.deployed import Answering
 from pigeonhole.serving.failures import too_many
-
-if TYPE_CHECKING:
-    from pigeonhole.scripts import Runner
 
 LIMIT = "SCORING_TIMEOUT_MS"
 LIMIT_MS = 3_600_000
@@ -27,27 +25,16 @@ class ScriptQueue:
     """The requests that wait for one script, or are answered by it.
 
     Args:
-        runner: what asks the script.
         max_requests: more than that, and further ones are refused.
     """
 
     waiting = 0
 
-    def __init__(self, runner: Runner, max_requests: int) -> None:
-        self._runner = runner
+    def __init__(self, max_requests: int) -> None:
         self._max_requests = max_requests
         self.requests = 0
+        self.sizes, self.durations = Histogram(SIZES), Histogram(WAIT_S)
         self._bytes = 0
-
-    @property
-    def batches(self) -> int:
-        """How often the script was asked."""
-        return self._runner.asked
-
-    @property
-    def run_s(self) -> float:
-        """How long it took."""
-        return self._runner.run_s
 
     def enter(self, size_bytes: int) -> None:
         """Takes a request in.
@@ -97,7 +84,7 @@ class Scripted(Answering):
         memory_bytes = int(told.memory_gib * (1 << 30)) if told.memory_gib else None
         environment = _environment(script, told.threads, limit_ms)
         self.runner = Runner(script, f"{told.name} ({told.model_name})", environment, timeout_s, memory_bytes)
-        self.batcher = ScriptQueue(self.runner, config.max_waiting_requests)
+        self.batcher = ScriptQueue(config.max_waiting_requests)
 
     @property
     def is_well(self) -> bool:

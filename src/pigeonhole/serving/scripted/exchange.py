@@ -49,6 +49,7 @@ class ScriptExchange:
         self._loop = asyncio.get_running_loop()
         self._received_s = time.time()
         self._started = time.perf_counter()
+        request.deployment, request.route = deployment, request.path
 
     def begin(self) -> None:
         """Sees that the script is asked."""
@@ -69,6 +70,10 @@ class ScriptExchange:
             self.deployment.runner.drop(self._question)
         self._finish(failed(error, self.request.id, deployed=self._is_endpoint), None)
 
+    def give_up(self, error: Exception) -> None:
+        """Says that its time is over."""
+        self.fail(error)
+
     def _deliver(self, outcome: Outcome) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
             self._loop.call_soon_threadsafe(self._take, outcome)
@@ -76,7 +81,16 @@ class ScriptExchange:
     def _take(self, outcome: Outcome) -> None:
         if not self.is_over:
             reply, answer = reply_to(outcome, self.request.id, self.deployment.timeout_ms, deployed=self._is_endpoint)
+            self._measure(answer)
             self._finish(reply, answer)
+
+    def _measure(self, answer: Answer) -> None:
+        """How long run() took, and how long the request waited for its turn."""
+        exec_s = answer.exec_ms / 1e3
+        waited_s = max(0.0, time.perf_counter() - self._started - exec_s)
+        self.request.queue_s = waited_s
+        self.deployment.metrics.queue_wait.observe(waited_s)
+        self.deployment.batcher.durations.observe(exec_s)
 
     def _finish(self, reply: Reply, answer: Answer | None) -> None:
         self.is_over = True
@@ -84,7 +98,6 @@ class ScriptExchange:
         if self._question is not None:
             deployment.batcher.leave(len(self._question.content))
         latency_ms = (time.perf_counter() - self._started) * 1e3
-        deployment.metrics.count(reply.status, latency_ms, 0, reply.error_code)
         signed(reply, deployment, answer)
         self._done(self, reply)
         self._respond(reply)
