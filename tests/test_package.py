@@ -43,6 +43,7 @@ PUBLIC = [
     "promote",
     "register",
     "register_onnx",
+    "register_script",
     "remove_dataset",
     "remove_deployment",
     "remove_model",

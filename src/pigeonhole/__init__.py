@@ -48,6 +48,7 @@ _PUBLIC = {
     "promote": ("registry", "promote"),
     "register": ("register", "register"),
     "register_onnx": ("register", "register_onnx"),
+    "register_script": ("register", "register_script"),
     "remove_dataset": ("datasets", "remove"),
     "remove_deployment": ("endpoints", "remove_deployment"),
     "remove_model": ("registry", "remove"),
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.presets import preset as preset
     from pigeonhole.workflows.register import register as register
     from pigeonhole.workflows.register import register_onnx as register_onnx
+    from pigeonhole.workflows.register import register_script as register_script
     from pigeonhole.workflows.registry import compare as compare_models
     from pigeonhole.workflows.registry import list_models as list_models
     from pigeonhole.workflows.registry import model as model

@@ -14,6 +14,9 @@ from pigeonhole.cli.output import percent, print_facts, print_json, print_table,
 ModelRef = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model: NAME, NAME:VERSION or NAME@ALIAS (champion, challenger).")
 ]
+FILE = "an ONNX file, which has no evaluation"
+FOLDER = "a script, of which only its own code knows anything"
+RUN = "a run, which knows this itself"
 models = typer.Typer(help="Look at registered models, promote and tidy them.", no_args_is_help=True)
 
 
@@ -45,7 +48,10 @@ def add_to(app: typer.Typer) -> None:
 
 def register(
     run_ref: Annotated[
-        str, typer.Argument(metavar="RUN|FILE.onnx", help="A run (or latest), or an ONNX file made elsewhere.")
+        str,
+        typer.Argument(
+            metavar="RUN|FILE.onnx|FOLDER", help="A run (or latest), an ONNX file, or a folder with a score.py."
+        ),
     ],
     name: Annotated[str, typer.Option("--as", help="The model's name in the registry.")],
     min_accuracy: Annotated[
@@ -60,18 +66,19 @@ def register(
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
-    """Export an evaluated run to a bundle, verify it, and give it a version in the registry."""
+    """Export an evaluated run to a bundle, verify it, and give it a version in the registry.
+
+    A folder with a score.py that has init() and run(), as Azure ML's tutorials write it, is copied whole instead.
+    """
     from pigeonhole.core.errors import UsageError
     from pigeonhole.workflows import register as workflow
 
     foreign = {"--labels": labels, "--samples": samples, "--scale": scale, "--layout": layout}
-    is_file = run_ref.lower().endswith(".onnx")
-    unfit = {"--min-accuracy": min_accuracy} if is_file else foreign
-    given = [option for option, value in unfit.items() if value is not None]
-    if given:
-        kind = "an ONNX file, which has no evaluation" if is_file else "a run, which knows this itself"
-        raise UsageError(f"{', '.join(given)} for {kind}", "the options that --help names for it", "leave it out")
-    if is_file:
+    kind = _kind(run_ref)
+    _refuse_unfit(kind, {"--min-accuracy": min_accuracy}, foreign)
+    if kind == FOLDER:
+        version = workflow.register_script(run_ref, name=name, workspace=workspace)
+    elif kind == FILE:
         if samples is None:
             raise UsageError(f"{run_ref} without sample images", "images that it was made for", "add --samples DATASET")
         version = workflow.register_onnx(
@@ -95,15 +102,32 @@ def register(
     suggest(f"pigeonhole deploy {name}{joint}{alias} --endpoint {name} --port 8080")
 
 
+def _kind(ref: str) -> str:
+    if ref.lower().endswith(".onnx"):
+        return FILE
+    return FOLDER if "/" in ref or (ref != "latest" and Path(ref).is_dir()) else RUN
+
+
+def _refuse_unfit(kind: str, of_runs: dict[str, Any], of_files: dict[str, Any]) -> None:
+    """Refuses options that say nothing about what is registered."""
+    from pigeonhole.core.errors import UsageError
+
+    unfit = {FILE: of_runs, RUN: of_files, FOLDER: of_runs | of_files}[kind]
+    given = [option for option, value in unfit.items() if value is not None]
+    if given:
+        raise UsageError(f"{', '.join(given)} for {kind}", "the options that --help names for it", "leave it out")
+
+
 def _facts(facts: dict[str, Any]) -> dict[str, Any]:
     return {
+        "kind": "script (score.py)" if facts["kind"] == "script" else None,
         "aliases": ", ".join(facts["aliases"]) or None,
         "run": facts["run_id"],
         "dataset": facts["dataset"],
         "accuracy": _accuracy(facts["metrics"]),
         "verified on": f"{facts['metrics']['verified_images']:,} images" if facts["metrics"] else None,
         "size": size(facts["size_bytes"]),
-        "bundle": facts["folder"],
+        facts["kind"]: facts["folder"],
         "MLflow": f"models:/{facts['name']}/{facts['version']}",
     }
 

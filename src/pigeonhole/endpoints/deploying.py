@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pigeonhole.bundle import read_manifest
 from pigeonhole.core.errors import UsageError, listing
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import records
 from pigeonhole.endpoints.changing import WAIT_S, Turn, outcome, turn
+from pigeonhole.endpoints.contents import sha256_of
 from pigeonhole.endpoints.keys import key_problems, settled_keys
 from pigeonhole.endpoints.plans import DEPLOY, NEW, Draft, Slot
 from pigeonhole.endpoints.showing import show
@@ -85,7 +85,7 @@ def deploy(
         name=deployment,
         model=model,
         bundle_folder=str(Path(bundle_folder).resolve()),
-        bundle_sha256=str(read_manifest(Path(bundle_folder))["sha256"]),
+        bundle_sha256=sha256_of(Path(bundle_folder)),
         cpu=float(cpu),
         memory_gib=float(memory_gib),
         log_images=log_images,

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from pigeonhole.bundle import read_manifest
 from pigeonhole.core.errors import ConflictError, NotFoundError, PigeonholeError, listing
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.endpoints import changes
 from pigeonhole.endpoints.changing import WAIT_S, Turn, outcome, turn_of_known
+from pigeonhole.endpoints.contents import sha256_of
 from pigeonhole.endpoints.plans import DONE, OF_DEPLOYMENTS, ROLLBACK, Change, described
 from pigeonhole.endpoints.showing import not_found
 from pigeonhole.endpoints.status import EndpointStatus
@@ -91,7 +91,7 @@ def _check_bundles(goal: Change) -> None:
     problems = []
     for slot in goal.slots:
         try:
-            same = str(read_manifest(Path(slot.bundle_folder))["sha256"]) == slot.bundle_sha256
+            same = sha256_of(Path(slot.bundle_folder)) == slot.bundle_sha256
         except PigeonholeError as error:
             problems.append(f"{slot.name} ({slot.model}): {error.received}")
             continue

@@ -101,6 +101,7 @@ class Rollout:
                     mirror=slot.mirror,
                     threads=max(1, int(slot.cpu)),
                     log_images=slot.log_images,
+                    memory_gib=slot.memory_gib,
                 )
                 for slot in self.slots
             ),

@@ -12,7 +12,7 @@ from typing import Any
 from pigeonhole.serving.access_log import TEXT_ROOM, Access, AccessLog
 from pigeonhole.serving.auth import is_allowed
 from pigeonhole.serving.config import ServingConfig
-from pigeonhole.serving.deployed import Deployed
+from pigeonhole.serving.deployed import Answering
 from pigeonhole.serving.failures import failed
 from pigeonhole.serving.feedback import FeedbackTaker
 from pigeonhole.serving.http import CLIENT_ID, CLIENT_ID_LIMIT, Headers, Reply, Request, RequestError, Respond
@@ -34,7 +34,7 @@ class App:
         source: what request ids begin with; unique to this process.
     """
 
-    def __init__(self, config: ServingConfig, deployments: Sequence[Deployed], source: str) -> None:
+    def __init__(self, config: ServingConfig, deployments: Sequence[Answering], source: str) -> None:
         self.max_body_bytes = config.max_body_bytes
         self.request_timeout_s = config.request_timeout_s
         self.scorer = Scorer(config, deployments)

@@ -27,6 +27,7 @@ class ServedDeployment:
             those is logged and never returned.
         threads: threads that one batch may use.
         log_images: whether its prediction log keeps the images, or only statistics of them.
+        memory_gib: more memory than that, GiB, ends a script's process; `None` sets no limit.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ServedDeployment:
     mirror: int = 0
     threads: int = 1
     log_images: bool = True
+    memory_gib: float | None = None
 
     @property
     def model_name(self) -> str:
@@ -156,6 +158,7 @@ _DEPLOYMENT_KINDS: Kinds = {
     "mirror": (int,),
     "threads": (int,),
     "log_images": (bool,),
+    "memory_gib": (int, float, type(None)),
 }
 _KINDS: Kinds = {
     "deployments": (list,),

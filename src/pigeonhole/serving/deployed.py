@@ -1,9 +1,14 @@
 """One deployment in a server process: its model ready to run, its queue, its counters, its prediction log.
 
+What answers with a user's script has the same name, shares, counters and log, and stands in `scripted`.
+
 Axes: N images, K classes.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +18,86 @@ from pigeonhole.bundle import Bundle
 from pigeonhole.predictions import Entry, PredictionLog
 from pigeonhole.serving.batch import Batcher
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
-from pigeonhole.serving.counting import Metrics
+from pigeonhole.serving.counting import Histogram, Metrics
 from pigeonhole.serving.http import Reply
 from pigeonhole.serving.protocols.decoded import Facts
 from pigeonhole.serving.protocols.open_inference import split_model
 
-_SERVER = (b"x-ms-server-version", f"pigeonhole/{__version__}".encode())
+SERVER = (b"x-ms-server-version", f"pigeonhole/{__version__}".encode())
 _WELL = (b"x-ms-run-function-failed", b"False")
 _FAILED = (b"x-ms-run-function-failed", b"True")
 
 
-class Deployed:
-    """A deployment that answers.
+class Queue(Protocol):
+    """What waits for a deployment, and what it has done."""
+
+    @property
+    def waiting(self) -> int:
+        """Images that wait."""
+
+    @property
+    def requests(self) -> int:
+        """Requests that wait."""
+
+    @property
+    def sizes(self) -> Histogram:
+        """The images of each run of the model."""
+
+    @property
+    def durations(self) -> Histogram:
+        """The seconds of each run of the model, or the script."""
+
+
+class Answering:
+    """A deployment that answers, whatever it does so with.
+
+    Args:
+        told: its name and shares.
+        log: where its answers are written; `None` keeps none.
+        class_names: what it may say, as metrics count it; none where nothing is classified.
+    """
+
+    is_script: ClassVar[bool] = False
+    batcher: Queue
+
+    def __init__(self, told: ServedDeployment, log: PredictionLog | None, class_names: Sequence[str] = ()) -> None:
+        self.name = told.name
+        self.model = told.model_name
+        self.model_name, self.model_version = split_model(told.model_name)
+        self.traffic = told.traffic
+        self.mirror = told.mirror
+        self.log = log
+        self.metrics = Metrics(class_names)
+        self.name_header = (b"azureml-model-deployment", told.name.encode())
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it can answer; once a server is ready, only a script may come to be unable to."""
+        return True
+
+    @property
+    def restarts(self) -> int:
+        """How often a process of its own was started again."""
+        return 0
+
+    def note(self, entry: Entry) -> None:
+        """Writes an entry into the prediction log, if one is kept."""
+        if self.log is not None:
+            self.log.add(entry)
+
+    def sign(self, reply: Reply, latency_ms: float) -> None:
+        """Adds the headers of Azure's servers: who answered, in what time, and whether the model failed."""
+        failed = _FAILED if reply.status in (424, 500) else _WELL
+        reply.headers += (self.name_header, failed, SERVER, (b"x-ms-run-fn-exec-ms", b"%.3f" % latency_ms))
+
+    def close(self) -> None:
+        """Ends what it has running, and writes what its log still holds."""
+        if self.log is not None:
+            self.log.close()
+
+
+class Deployed(Answering):
+    """A deployment that answers with a bundle.
 
     Args:
         told: its name and shares.
@@ -34,6 +107,8 @@ class Deployed:
         config: what requests may hold.
     """
 
+    batcher: Batcher
+
     def __init__(
         self,
         told: ServedDeployment,
@@ -42,11 +117,7 @@ class Deployed:
         seconds_per_image: float,
         config: ServingConfig,
     ) -> None:
-        self.name = told.name
-        self.model = told.model_name
-        self.model_name, self.model_version = split_model(told.model_name)
-        self.traffic = told.traffic
-        self.mirror = told.mirror
+        super().__init__(told, log, bundle.class_names)
         self.bundle = bundle
         self.facts = Facts(
             told.model_name,
@@ -57,10 +128,7 @@ class Deployed:
             config.max_images,
             config.max_pixels,
         )
-        self.log = log
-        self.metrics = Metrics(bundle.class_names)
         self._session = bundle.session
-        self._name_header = (b"azureml-model-deployment", told.name.encode())
         self.batcher = Batcher(
             self.run,
             bundle.shape_HWC,
@@ -72,13 +140,3 @@ class Deployed:
     def run(self, images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The probabilities (N, K) of one batch; several threads may ask at once."""
         return self._session.run(images_NHWC)[0]
-
-    def note(self, entry: Entry) -> None:
-        """Writes an entry into the prediction log, if one is kept."""
-        if self.log is not None:
-            self.log.add(entry)
-
-    def sign(self, reply: Reply, latency_ms: float) -> None:
-        """Adds the headers of Azure's servers: who answered, in what time, and whether the model failed."""
-        failed = _FAILED if reply.status in (424, 500) else _WELL
-        reply.headers += (self._name_header, failed, _SERVER, (b"x-ms-run-fn-exec-ms", b"%.3f" % latency_ms))

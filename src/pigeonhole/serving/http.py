@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pigeonhole.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from pigeonhole.serving.deployed import Deployed
+    from pigeonhole.serving.deployed import Answering
 
 Headers = dict[bytes, bytes]
 Fields = tuple[tuple[bytes, bytes], ...]
@@ -93,7 +93,7 @@ class Request:
         self._content = content
         self._refusal = refusal
         self.began_s = began_s
-        self.deployment: Deployed | None = None
+        self.deployment: Answering | None = None
         self.route = ""
         self.queue_s: float | None = None
 

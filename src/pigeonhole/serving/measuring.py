@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pigeonhole.serving.counting import NOBODY, Metrics
-from pigeonhole.serving.deployed import Deployed
+from pigeonhole.serving.deployed import Answering
 from pigeonhole.serving.metrics import OF_THE_PLAN, Samples, counted, exposition, joined, packed, unpacked
 from pigeonhole.serving.sharing import Shared
 
@@ -31,7 +31,7 @@ class Meter:
         asked: further metrics without labels, and who knows their value.
     """
 
-    def __init__(self, deployments: Sequence[Deployed], folder: Path | None) -> None:
+    def __init__(self, deployments: Sequence[Answering], folder: Path | None) -> None:
         self.nobody = Metrics()
         self.asked: dict[str, Callable[[], float]] = {}
         self._deployments = deployments
@@ -101,7 +101,7 @@ def _requests(deployment: str, metrics: Metrics) -> tuple[Family, Family]:
     )
 
 
-def _of(deployment: Deployed) -> Samples:
+def _of(deployment: Answering) -> Samples:
     metrics, batcher, log, name = deployment.metrics, deployment.batcher, deployment.log, deployment.name
     requests, errors = _requests(name, metrics)
     one: dict[str, Sequence[float]] = {
@@ -111,6 +111,7 @@ def _of(deployment: Deployed) -> Samples:
         "model_duration_seconds": batcher.durations.values(),
         "decode_seconds_total": [metrics.decode_s],
         "encode_seconds_total": [metrics.encode_s],
+        "script_restarts_total": [deployment.restarts],
         "mirror_dropped_total": [metrics.mirror_dropped],
         "prediction_log_written_total": [log.written if log else 0],
         "prediction_log_dropped_total": [log.dropped if log else 0],

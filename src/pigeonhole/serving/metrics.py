@@ -65,6 +65,9 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "pigeonhole_decode_seconds_total": Family(COUNTER, "Time spent reading images from requests", _EACH),
     "pigeonhole_encode_seconds_total": Family(COUNTER, "Time spent writing predictions into answers", _EACH),
+    "pigeonhole_script_restarts_total": Family(
+        COUNTER, "Times that the process of a user's script was started again", _EACH
+    ),
     "pigeonhole_mirrored_total": Family(
         COUNTER, "Copies of requests run, by the status they would have had", ("deployment", "status")
     ),

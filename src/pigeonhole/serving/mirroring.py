@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from pigeonhole.predictions import Entry
 from pigeonhole.serving.batch import Batcher
-from pigeonhole.serving.deployed import Deployed
+from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.failures import failed
 from pigeonhole.serving.protocols.decoded import Decoded
 
@@ -30,11 +30,15 @@ class Mirror:
     """
 
     def __init__(self, target: Deployed) -> None:
-        self._target = target
+        self.target = target
         # A queue of its own, and runs beside the loop: answers go out meanwhile.
         self._batcher = Batcher(target.run, target.facts.shape, MAX_IMAGES, always_beside=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._bytes = 0
+
+    def fits(self, answering: Answering) -> bool:
+        """Whether what that deployment has read can be used here."""
+        return isinstance(answering, Deployed) and answering.facts.shape == self.target.facts.shape
 
     def take(self, request_id: str, size_bytes: int, decode: Callable[[], Awaitable[Decoded]]) -> None:
         """Runs a copy soon, or drops it and counts that where too many wait.
@@ -45,10 +49,10 @@ class Mirror:
             decode: gives the images in the target's shape.
         """
         if len(self._tasks) >= MAX_COPIES or self._bytes + size_bytes > MAX_COPY_BYTES:
-            self._target.metrics.mirror_dropped += 1
+            self.target.metrics.mirror_dropped += 1
             return
         self._bytes += size_bytes
-        task = asyncio.get_running_loop().create_task(self._run(f"{request_id}-{self._target.name}", decode))
+        task = asyncio.get_running_loop().create_task(self._run(f"{request_id}-{self.target.name}", decode))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(done, size_bytes))
 
@@ -66,5 +70,5 @@ class Mirror:
         except Exception as error:  # noqa: BLE001 - the edge of a copy; told in its deployment's log and counters
             reply = failed(error, copy_id)
             entry = Entry(copy_id, received_s, (time.perf_counter() - started) * 1e3, reply.status, reply.error_code)
-        self._target.metrics.mirrored[entry.status] += 1
-        self._target.note(entry)
+        self.target.metrics.mirrored[entry.status] += 1
+        self.target.note(entry)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 from urllib.parse import parse_qsl
 
 import orjson
 
 from pigeonhole import __version__
 from pigeonhole.serving.config import ServingConfig
-from pigeonhole.serving.deployed import Deployed
+from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.http import JSON, Reply, Request, RequestError
 from pigeonhole.serving.measuring import Meter
 from pigeonhole.serving.metrics import CONTENT_TYPE
 from pigeonhole.serving.routing import HEADER
 from pigeonhole.serving.scoring import Scorer
+from pigeonhole.serving.scripted.deployment import Scripted
 
 
 class Pages:
@@ -27,7 +29,7 @@ class Pages:
         meter: the counters.
     """
 
-    def __init__(self, config: ServingConfig, deployments: Sequence[Deployed], scorer: Scorer, meter: Meter) -> None:
+    def __init__(self, config: ServingConfig, deployments: Sequence[Answering], scorer: Scorer, meter: Meter) -> None:
         self.ready = False
         self._keyed = bool(config.key_hashes)
         self._deployments = deployments
@@ -57,6 +59,14 @@ class Pages:
 
     def is_ready(self, _request: Request) -> Reply:
         """Requests are answered; no longer so once the server was told to stop."""
+        if self.ready and not all(one.is_well for one in self._deployments):
+            raise RequestError(
+                503,
+                "script_failed",
+                "a request to a server one of whose scripts cannot be started any more",
+                "scripts whose init() returns",
+                "read the log, mend the script, and deploy it again",
+            )
         if not self.ready:
             raise RequestError(
                 503, "not_ready", "a request to a server that is stopping", "a server that runs", "try again"
@@ -69,6 +79,7 @@ class Pages:
         """The OpenAPI document; `?version=3` or `3.1` for the newer kinds."""
         # Read on first use: a server starts without it.
         from pigeonhole.serving.openapi.document import VERSIONS, document
+        from pigeonhole.serving.openapi.of_script import script_document
 
         version = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)).get("version", "2")
         if version not in VERSIONS:
@@ -78,8 +89,10 @@ class Pages:
         # Whoever describes the interface to a client asks for one deployment, or means the one with most traffic.
         most = max(self._deployments, key=lambda deployment: deployment.traffic)
         told = self._scorer.router.choose(request.headers) if HEADER in request.headers else most
+        if not isinstance(told, Deployed):
+            return Reply(200, orjson.dumps(script_document(version, cast("Scripted", told), keyed=self._keyed)))
         models: dict[str, list[str]] = {}
-        for one in self._deployments:
+        for one in (each for each in self._deployments if isinstance(each, Deployed)):
             models.setdefault(one.model_name, []).append(one.model_version)
         names = [one.name for one in self._deployments]
         return Reply(200, orjson.dumps(document(version, told.facts, names, models, keyed=self._keyed)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
-from pigeonhole.serving.deployed import Deployed
+from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.http import Headers, RequestError
 
 Item = TypeVar("Item")
@@ -45,10 +45,10 @@ class Router:
         seed: see `Deck`.
     """
 
-    def __init__(self, deployments: Sequence[Deployed], seed: int | None = None) -> None:
+    def __init__(self, deployments: Sequence[Answering], seed: int | None = None) -> None:
         self._by_name = {deployment.name.encode(): deployment for deployment in deployments}
         shares = [(deployment, deployment.traffic) for deployment in deployments]
-        self._deck: Deck[Deployed | None] = Deck(shares, None, seed)
+        self._deck: Deck[Answering | None] = Deck(shares, None, seed)
         self._mirrors = [
             (deployment, Deck([(True, deployment.mirror)], False, seed))
             for deployment in deployments
@@ -56,14 +56,15 @@ class Router:
         ]
         self._random = random.Random(seed)  # noqa: S311 - shares the load, guards nothing
         self._by_model: dict[tuple[str, str | None], list[Deployed]] = {}
-        for deployment in deployments:
+        # Scripts are asked by /score alone.
+        for deployment in (one for one in deployments if isinstance(one, Deployed)):
             for name in dict.fromkeys((deployment.model_name, deployment.model)):
                 for version in (None, deployment.model_version):
                     self._by_model.setdefault((name, version), []).append(deployment)
         # Told apart here, so that an endpoint with one deployment pays nothing for the choice.
         self._only = next((deployment for deployment, share in shares if share == 100), None)
 
-    def choose(self, headers: Headers) -> Deployed:
+    def choose(self, headers: Headers) -> Answering:
         """The deployment that answers: the one that the header names, else one by the shares of traffic.
 
         Raises:
@@ -95,9 +96,9 @@ class Router:
         """
         fit = self.with_model(name, version)
         if len(fit) == len(self._by_name):
-            return self.choose(headers)
+            return cast("Deployed", self.choose(headers))
         if HEADER in headers:
-            if (named := self._named(headers[HEADER])) not in fit:
+            if not isinstance(named := self._named(headers[HEADER]), Deployed) or named not in fit:
                 raise _no_such_model(f"the model {name} in the deployment {named.name}", f"its model {named.model}")
             return named
         with_traffic = [deployment for deployment in fit if deployment.traffic]
@@ -126,13 +127,13 @@ class Router:
             for name, version in self._by_model
         ]
 
-    def copies(self, answering: Deployed) -> list[Deployed]:
+    def copies(self, answering: Answering) -> list[Answering]:
         """The deployments that get a copy of this request."""
         if not self._mirrors:
             return []
         return [copy for copy, deck in self._mirrors if deck.draw() and copy is not answering]
 
-    def _named(self, name: bytes) -> Deployed:
+    def _named(self, name: bytes) -> Answering:
         """Asking for a deployment that is not here must not be answered by another."""
         deployment = self._by_name.get(name)
         if deployment is None:

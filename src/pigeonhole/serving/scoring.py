@@ -7,15 +7,20 @@ import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import cast
 
 from pigeonhole.serving.config import ServingConfig
-from pigeonhole.serving.deployed import Deployed
+from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.exchange import Exchange
 from pigeonhole.serving.failures import too_many, too_slow
 from pigeonhole.serving.http import Reply, Request, RequestError, Respond
 from pigeonhole.serving.mirroring import Mirror
+from pigeonhole.serving.protocols.azure import SCORE, SCORE_BY_QUERY
 from pigeonhole.serving.protocols.decoded import Decoded, Dialect, Work
 from pigeonhole.serving.routing import Router
+from pigeonhole.serving.scripted.deployment import Scripted
+from pigeonhole.serving.scripted.exchange import ScriptExchange
+from pigeonhole.serving.scripted.mirroring import ScriptMirror
 
 OFF_LOOP_LIMIT = 64
 THREADS = 2
@@ -29,10 +34,10 @@ class Scorer:
         deployments: all of them.
     """
 
-    def __init__(self, config: ServingConfig, deployments: Sequence[Deployed]) -> None:
+    def __init__(self, config: ServingConfig, deployments: Sequence[Answering]) -> None:
         self.router = Router(deployments)
-        self.under_way: dict[str, Exchange] = {}
-        self._mirrors = {deployment.name: Mirror(deployment) for deployment in deployments if deployment.mirror}
+        self.under_way: dict[str, Exchange | ScriptExchange] = {}
+        self._mirrors = {deployment.name: _mirror(deployment) for deployment in deployments if deployment.mirror}
         self._timeout_ms = config.request_timeout_s * 1e3
         self._is_endpoint = config.endpoint is not None
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="decode")
@@ -55,6 +60,8 @@ class Scorer:
         if exchange is None:
             return False
         if exchange.is_read and not self._is_endpoint:
+            if exchange.deployment.is_script:
+                return True  # how long it may take is told by SCORING_TIMEOUT_MS
             received = f"Scoring timeout after {self._timeout_ms:.0f} ms"
             accepted = "a model that answers in time"
             exchange.give_up(RequestError(500, "scoring_timeout", received, accepted, "send fewer images"))
@@ -66,15 +73,19 @@ class Scorer:
         """Ends the threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _begin(self, dialect: Dialect, request: Request, respond: Respond, deployment: Deployed) -> None:
+    def _begin(self, dialect: Dialect, request: Request, respond: Respond, deployment: Answering) -> None:
         done = functools.partial(self._done, dialect)
-        exchange = Exchange(dialect, request, respond, deployment, self._in_thread, done, self._is_endpoint)
+        exchange: Exchange | ScriptExchange
+        if isinstance(deployment, Deployed):
+            exchange = Exchange(dialect, request, respond, deployment, self._in_thread, done, self._is_endpoint)
+        else:
+            exchange = ScriptExchange(request, respond, _scripted(deployment, dialect), done, self._is_endpoint)
         self.under_way[request.id] = exchange
         exchange.begin()
 
-    def _done(self, dialect: Dialect, exchange: Exchange, reply: Reply) -> None:
+    def _done(self, dialect: Dialect, exchange: Exchange | ScriptExchange, reply: Reply) -> None:
         del self.under_way[exchange.request.id]
-        if not self._mirrors or reply.status != 200 or exchange.decoded is None:
+        if not self._mirrors or reply.status != 200:
             return
         copies = self.router.copies(exchange.deployment)
         if copies:
@@ -83,17 +94,26 @@ class Scorer:
             )
 
     def _hand_out(
-        self, answering: Deployed, copies: list[Deployed], dialect: Dialect, request: Request, decoded: Decoded
+        self,
+        answering: Answering,
+        copies: list[Answering],
+        dialect: Dialect,
+        request: Request,
+        decoded: Decoded | None,
     ) -> None:
         """Gives an answered request to the deployments that get a copy; one of another shape reads it anew."""
         for target in copies:
-            same = target.facts.shape == answering.facts.shape
+            mirror = self._mirrors[target.name]
+            if isinstance(mirror, ScriptMirror):
+                if dialect in (SCORE, SCORE_BY_QUERY):
+                    mirror.take(request)
+                continue
             read: Callable[[], Awaitable[Decoded]]
-            if same:
-                read = functools.partial(_at_once, decoded)
+            if decoded is not None and mirror.fits(answering):
+                read, size_bytes = functools.partial(_at_once, decoded), len(decoded.pixels)
             else:
-                read = functools.partial(self._decode, dialect, request, target)
-            self._mirrors[target.name].take(request.id, len(decoded.pixels if same else request.body()), read)
+                read, size_bytes = functools.partial(self._decode, dialect, request, mirror.target), len(request.body())
+            mirror.take(request.id, size_bytes, read)
 
     async def _decode(self, dialect: Dialect, request: Request, target: Deployed) -> Decoded:
         decoded = dialect.decode(request.body(), request.headers, request.query, target.facts)
@@ -119,6 +139,27 @@ class Scorer:
                 loop.call_soon_threadsafe(back, outcome)
 
         self._executor.submit(work).add_done_callback(finished)
+
+
+def _mirror(target: Answering) -> Mirror | ScriptMirror:
+    return Mirror(target) if isinstance(target, Deployed) else ScriptMirror(cast("Scripted", target))
+
+
+def _scripted(deployment: Answering, dialect: Dialect) -> Scripted:
+    """The deployment, if it can be asked by this protocol.
+
+    Raises:
+        RequestError: it cannot: what a script takes, only the script knows (404).
+    """
+    if dialect not in (SCORE, SCORE_BY_QUERY):
+        raise RequestError(
+            404,
+            "not_for_a_script",
+            f"a request in another protocol than /score, for the deployment {deployment.name}, which is a script",
+            "GET or POST /score",
+            "send to /score what its run() takes, or name another deployment by azureml-model-deployment",
+        )
+    return cast("Scripted", deployment)
 
 
 async def _at_once(decoded: Decoded) -> Decoded:

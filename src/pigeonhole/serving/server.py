@@ -18,13 +18,16 @@ from typing import Any, cast
 
 import uvicorn
 
+from pigeonhole import scripts
 from pigeonhole.bundle import Bundle, load
+from pigeonhole.images import Shape
 from pigeonhole.predictions import PredictionLog
 from pigeonhole.serving.app import App
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
 from pigeonhole.serving.connection import Connection
-from pigeonhole.serving.deployed import Deployed
+from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.listening import BACKLOG, listen
+from pigeonhole.serving.scripted.deployment import NO_IMAGE, Scripted
 
 logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
@@ -71,8 +74,7 @@ def run(config: ServingConfig) -> int:
             signal.signal(number, handler)
         app.close()
         for deployment in deployments:
-            if deployment.log:
-                deployment.log.close()
+            deployment.close()
     logger.info("stopped")
     return INTERRUPTED if server.ended_by == signal.SIGINT else 0
 
@@ -98,16 +100,24 @@ def warm_up(bundle: Bundle) -> float:
     return (time.perf_counter() - started) / len(bundle.probe_images_NHWC)
 
 
-def _prepare(config: ServingConfig, told: ServedDeployment) -> Deployed:
+def _prepare(config: ServingConfig, told: ServedDeployment) -> Answering:
     if len(config.deployments) > 1:
         # Said before it is tried: whatever ends the process in between, a supervisor knows which deployment it was.
         announce(config.status_fd, {"loading": told.name})
+    if scripts.is_script(told.bundle_folder):
+        script = scripts.load(told.bundle_folder)
+        scripted = Scripted(told, script, _open_log(config, told, script.sha256, (), NO_IMAGE), config)
+        scripted.runner.start()
+        return scripted
     bundle = load(told.bundle_folder, threads=told.threads)
     seconds_per_image = warm_up(bundle)
-    return Deployed(told, bundle, _open_log(config, told, bundle), seconds_per_image, config)
+    log = _open_log(config, told, bundle.sha256, bundle.class_names, bundle.shape_HWC)
+    return Deployed(told, bundle, log, seconds_per_image, config)
 
 
-def _open_log(config: ServingConfig, told: ServedDeployment, bundle: Bundle) -> PredictionLog | None:
+def _open_log(
+    config: ServingConfig, told: ServedDeployment, sha256: str, class_names: tuple[str, ...], shape_HWC: Shape
+) -> PredictionLog | None:
     if config.database_url is None or config.endpoint is None:
         return None
     return PredictionLog(
@@ -115,9 +125,9 @@ def _open_log(config: ServingConfig, told: ServedDeployment, bundle: Bundle) -> 
         config.endpoint,
         deployment=told.name,
         model=told.model_name,
-        bundle_sha256=bundle.sha256,
-        class_names=bundle.class_names,
-        shape_HWC=bundle.shape_HWC,
+        bundle_sha256=sha256,
+        class_names=class_names,
+        shape_HWC=shape_HWC,
         log_images=told.log_images,
     )
 

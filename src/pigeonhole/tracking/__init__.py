@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pigeonhole.tracking.background import Mirror
     from pigeonhole.tracking.mirror import sync
     from pigeonhole.tracking.model_version import ModelVersion
-    from pigeonhole.tracking.registry import list_versions, promote, register, remove, resolve
+    from pigeonhole.tracking.registry import list_versions, promote, register, register_script, remove, resolve
     from pigeonhole.tracking.run import Run
     from pigeonhole.tracking.runs import Runs
 
@@ -22,6 +22,7 @@ __all__ = [
     "list_versions",
     "promote",
     "register",
+    "register_script",
     "remove",
     "resolve",
     "sync",
@@ -35,6 +36,7 @@ _HOMES = {
     "list_versions": "registry",
     "promote": "registry",
     "register": "registry",
+    "register_script": "registry",
     "remove": "registry",
     "resolve": "registry",
     "sync": "mirror",

@@ -12,6 +12,7 @@ from pigeonhole.core.errors import UsageError
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 LATEST = "latest"
+BUNDLE, SCRIPT = "bundle", "script"
 _REF = re.compile(r"([a-zA-Z][\w-]*)(?::(\d+)|@([a-zA-Z][\w-]*))?")
 
 
@@ -32,6 +33,7 @@ class ModelVersion:
         metrics: figures at the time it was registered.
         lineage: where it comes from.
         created_at: when it was registered, UTC.
+        kind: `bundle`, or `script` for a folder with a score.py of the user's own.
     """
 
     name: str
@@ -46,6 +48,7 @@ class ModelVersion:
     metrics: dict[str, Any]
     lineage: dict[str, Any]
     created_at: str
+    kind: str = BUNDLE
 
     @property
     def ref(self) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pigeonhole import bundle as bundles
+from pigeonhole import scripts
 from pigeonhole.bundle import Bundle
 from pigeonhole.core.errors import ConflictError, NotFoundError, UsageError
 from pigeonhole.core.locks import exclusive
 from pigeonhole.core.spec import suggestion
 from pigeonhole.core.workspace import Workspace, check_name
-from pigeonhole.tracking import mirror, model_folder
-from pigeonhole.tracking.model_version import CHALLENGER, CHAMPION, LATEST, ModelVersion, parse
+from pigeonhole.tracking import mirror, model_folder, script_folder
+from pigeonhole.tracking.model_version import BUNDLE, CHALLENGER, CHAMPION, LATEST, SCRIPT, ModelVersion, parse
 from pigeonhole.tracking.runs import Runs
 from pigeonhole.tracking.store import exists, experiment_id, local_path, open_client
 
@@ -54,14 +56,40 @@ def register(
     check_name(name, "model")
     bundle = bundles.load(bundle_folder)
     run_id = Runs(workspace).get(run_id).id if run_id else None
+    origin = {**bundle.lineage, **_origin(workspace, run_id), **(lineage or {})}
+    tags = _to_tags(bundle, BUNDLE, run_id, metrics or {}, origin)
+    return _add(workspace, name, run_id, tags, functools.partial(model_folder.write, bundle))
+
+
+def register_script(workspace: Workspace, folder: Path, *, name: str) -> ModelVersion:
+    """A new version of the model `name` that is a user's script; otherwise as `register`.
+
+    Args:
+        workspace: where the registry is.
+        folder: as `scripts.write` made it; verified, and copied.
+        name: the model's name.
+
+    Raises:
+        UsageError: the name cannot be a name.
+        DataError: the folder is damaged.
+    """
+    check_name(name, "model")
+    script = scripts.load(folder)
+    tags = _to_tags(script, SCRIPT, None, {}, script.lineage)
+    return _add(workspace, name, None, tags, functools.partial(script_folder.write, folder))
+
+
+def _add(
+    workspace: Workspace, name: str, run_id: str | None, tags: dict[str, str], write: Callable[..., None]
+) -> ModelVersion:
+    """The version that holds this content, made if there is none; `write` fills its folder."""
+    sha256 = tags[f"{_TAG}bundle_sha256"]
     with _writing(workspace) as client:
         standing = _versions(client, workspace, name)
         for version in standing:
-            if version.bundle_sha256 == bundle.sha256 and version.run_id == run_id:
+            if version.bundle_sha256 == sha256 and version.run_id == run_id:
                 return version
-        origin = {**bundle.lineage, **_origin(workspace, run_id), **(lineage or {})}
-        tags = _to_tags(bundle, run_id, metrics or {}, origin)
-        number = _create(client, workspace, bundle, name, run_id, tags)
+        number = _create(client, workspace, write, name, run_id, tags)
         client.set_registered_model_alias(name, CHALLENGER if standing else CHAMPION, str(number))
         return _one(client, workspace, name, number)
 
@@ -169,7 +197,7 @@ def _origin(workspace: Workspace, run_id: str | None) -> dict[str, Any]:
 
 
 def _create(
-    client: Any, workspace: Workspace, bundle: Bundle, name: str, run_id: str | None, tags: dict[str, str]
+    client: Any, workspace: Workspace, write: Callable[..., None], name: str, run_id: str | None, tags: dict[str, str]
 ) -> int:
     mirrored = mirror.sync(workspace, Runs(workspace).get(run_id)) if run_id else None
     experiment = (
@@ -177,7 +205,7 @@ def _create(
     )
     logged = client.create_logged_model(experiment, name=name, source_run_id=mirrored, tags=tags)
     folder = local_path(logged.artifact_location)
-    model_folder.write(bundle, folder, model_id=logged.model_id, run_id=mirrored)
+    write(folder, model_id=logged.model_id, run_id=mirrored)
     client.finalize_logged_model(logged.model_id, "READY")
     if not any(model.name == name for model in _pages(client.search_registered_models)):
         client.create_registered_model(name)
@@ -197,9 +225,14 @@ def _create(
 
 
 def _to_tags(
-    bundle: Bundle, run_id: str | None, metrics: Mapping[str, Any], lineage: Mapping[str, Any]
+    bundle: Bundle | scripts.Script,
+    kind: str,
+    run_id: str | None,
+    metrics: Mapping[str, Any],
+    lineage: Mapping[str, Any],
 ) -> dict[str, str]:
     tags = {
+        "kind": kind,
         "bundle_sha256": bundle.sha256,
         "size_bytes": str(bundle.size_bytes),
         "class_names": json.dumps(list(bundle.class_names), ensure_ascii=False),
@@ -248,6 +281,7 @@ def _from_entry(workspace: Workspace, entry: Any, aliases: tuple[str, ...]) -> M
         created_at=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC)
         .isoformat(timespec="milliseconds")
         .replace("+00:00", "Z"),
+        kind=tags.get("kind", BUNDLE),
     )
 
 

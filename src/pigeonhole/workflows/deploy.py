@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pigeonhole import bundle, endpoints
-from pigeonhole.core.errors import GateError
+from pigeonhole import bundle, endpoints, scripts
+from pigeonhole.core.errors import GateError, UsageError
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.bundles import bundle_folder
+from pigeonhole.workflows.bundles import served_folder
 
 HEALTHY = "Healthy"
 
@@ -30,7 +30,7 @@ def deploy(
     """A model behind an endpoint, in the background; its state says whether it answers, why not, and what to do.
 
     Args:
-        model: a registered model (`digits@champion`, `digits:3`), or the folder of a bundle.
+        model: a registered model (`digits@champion`, `digits:3`; a script too), or the folder of a bundle.
         endpoint: the endpoint's name; an endpoint that exists changes over once the new deployment is ready.
         host: the address to listen on; off loopback a key is wanted. `None` leaves it; a new endpoint is on loopback.
         port: the port to listen on; 0 for any free one. `None` leaves it; a new endpoint is on 8080.
@@ -49,8 +49,8 @@ def deploy(
         DataError: the bundle's files are not what its manifest says.
     """
     space = Workspace.find(workspace)
-    folder, name = bundle_folder(model, space)
-    bundle.load(folder)
+    folder, name = served_folder(model, space)
+    _verify(folder)
     return endpoints.deploy(
         space,
         endpoint=endpoint,
@@ -65,6 +65,20 @@ def deploy(
         keys=(key,) if key else None,
         log_images=log_images,
     )
+
+
+def _verify(folder: Path) -> None:
+    """Nothing, if what is to be served is as it was registered or exported."""
+    if not scripts.is_script(folder):
+        bundle.load(folder)
+    elif scripts.is_registered(folder):
+        scripts.load(folder)
+    else:
+        raise UsageError(
+            f"{folder}, a script's folder that may change at any time",
+            "a registered model, whose files stay as they are",
+            f"pigeonhole register {folder} --as NAME, then deploy NAME@champion",
+        )
 
 
 def require_deployed(status: endpoints.EndpointStatus) -> None:

@@ -65,7 +65,7 @@ def _of_model(space: Workspace, ref: str) -> Iterator[Step]:
     version = tracking.resolve(space, ref)
     aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
     yield Step("model", version.ref, f"registered {version.created_at}{aliases}")
-    yield Step("bundle", version.bundle_sha256[:12], str(version.folder))
+    yield Step(version.kind, version.bundle_sha256[:12], str(version.folder))
     if version.run_id:
         yield from _of_run(space, version.run_id)
     elif version.dataset:

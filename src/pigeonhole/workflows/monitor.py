@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from pigeonhole import bundle, endpoints, monitoring, predictions
+from pigeonhole import bundle, endpoints, monitoring, predictions, scripts
 from pigeonhole.core.errors import UsageError
 from pigeonhole.core.workspace import Workspace
 
@@ -32,7 +32,9 @@ def monitor(endpoint: str, *, window: str = ALL, workspace: Workspace | str | Pa
     until_s = None if since_s is None else time.time()
     seen = predictions.read_window(space.database, endpoint, since_s, until_s)
     folder = Path(endpoints.last_deployment(space, endpoint).bundle_folder)
-    served = bundle.load(folder, verify=False) if folder.is_dir() else None
+    # Of a script, load, latency and errors are known; classes and probabilities only where it answered with a bundle.
+    is_bundle = folder.is_dir() and not scripts.is_script(folder)
+    served = bundle.load(folder, verify=False) if is_bundle else None
     class_names = served.class_names if served else seen.class_names
     signals = monitoring.signals(seen, class_names, served.reference if served else None)
     monitoring.keep(space.database, endpoint, signals)

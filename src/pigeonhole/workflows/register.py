@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pigeonhole import data, export, images, tracking
+from pigeonhole import data, export, images, scripts, tracking
 from pigeonhole.core.errors import GateError, NotFoundError, UsageError
 from pigeonhole.core.files import staged_folder
 from pigeonhole.core.workspace import Workspace, check_name
@@ -102,6 +102,28 @@ def register_onnx(
             layout=layout,
         )
         return tracking.register(space, staged / "bundle", name=name)
+
+
+def register_script(folder: str | Path, *, name: str, workspace: WorkspaceLike = None) -> tracking.ModelVersion:
+    """A registered version of a folder with a score.py, as Azure ML's tutorials write it: init() and run().
+
+    Nothing of it is run. The folder is copied whole; its script is started when it is served or deployed, with the
+    copy as AZUREML_MODEL_DIR.
+
+    Args:
+        folder: the folder with score.py, and whatever it needs: weights, modules.
+        name: the model's name; its first version becomes `champion`, later ones `challenger`.
+        workspace: where the registry is.
+
+    Raises:
+        NotFoundError: there is no such folder, or no score.py in it.
+        DataError: score.py is no Python, or lacks init() or run(); or the folder holds what cannot be copied.
+    """
+    check_name(name, "model")
+    space = Workspace.find(workspace)
+    with staged_folder(space.folder("imports")) as staged:
+        scripts.write(Path(folder), staged)
+        return tracking.register_script(space, staged, name=name)
 
 
 @dataclass(frozen=True)

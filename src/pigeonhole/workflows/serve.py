@@ -1,4 +1,4 @@
-"""`serve`: one bundle over HTTP in the foreground, until a signal ends it."""
+"""`serve`: one bundle, or script, over HTTP in the foreground, until a signal ends it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from pigeonhole import serving
 from pigeonhole.core.errors import UsageError
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.bundles import bundle_folder
+from pigeonhole.workflows.bundles import served_folder
 
 
 def serve(
@@ -23,10 +23,10 @@ def serve(
     access_log: str | None = None,
     workspace: Workspace | str | Path | None = None,
 ) -> int:
-    """Answers requests until SIGINT or SIGTERM. The folder of a bundle needs no workspace.
+    """Answers requests until SIGINT or SIGTERM. The folder of a bundle or a script needs no workspace.
 
     Args:
-        model: a registered model, or the folder of a bundle.
+        model: a registered model, or the folder of a bundle or of a script (score.py).
         host: the address to listen on; off loopback a key is wanted.
         port: the port to listen on.
         key: what requests must carry as `Authorization: Bearer KEY`.
@@ -39,9 +39,10 @@ def serve(
         0 after SIGTERM, 130 after Ctrl-C.
 
     Raises:
+        DataError: a script cannot be started; the traceback is on stderr.
         UsageError: the port is taken, the address is off loopback and there is no key, or a hash is none.
     """
-    folder, found = bundle_folder(model, workspace)
+    folder, found = served_folder(model, workspace)
     hashes = (*((serving.hash_key(key),) if key else ()), *_checked(key_hashes))
     return serving.run(
         serving.ServingConfig.of_bundle(
