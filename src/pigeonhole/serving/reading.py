@@ -125,7 +125,7 @@ class Reader:
             return
         self.is_reading = False
         if self._refusal is None:
-            parts = self._parts
+            parts, self._parts = self._parts, []  # the next request may be long in coming
             self._hand_over(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def _collect(self, data: bytes) -> None:
