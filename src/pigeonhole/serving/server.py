@@ -20,6 +20,7 @@ import uvicorn
 
 from pigeonhole.bundle import Bundle, load
 from pigeonhole.predictions import PredictionLog
+from pigeonhole.serving import memory
 from pigeonhole.serving.app import App
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
 from pigeonhole.serving.connection import Connection
@@ -52,6 +53,7 @@ def run(config: ServingConfig) -> int:
         GateError: it does not reproduce its probe.
     """
     started = time.perf_counter()
+    memory.give_back()
     _log_to_stderr()
     inherited = config.socket_fd
     listener = listen(config.host, config.port) if inherited is None else socket.socket(fileno=inherited)
