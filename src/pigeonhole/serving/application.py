@@ -25,5 +25,8 @@ class Application(Protocol):
     def refuse_early(self, path: str, headers: Headers) -> RequestError | None:
         """Why a request is refused whose large body has not come yet."""
 
+    def limit_s(self, request: Request) -> float:
+        """How long a request may take that is being answered."""
+
     def give_up(self, request: Request) -> bool:
         """Answers a request whose time is over; False if it does not know it."""

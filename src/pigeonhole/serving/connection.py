@@ -35,12 +35,15 @@ class Connection(asyncio.Protocol):
         self._connections: set[Connection] = server_state.connections
         self._answers = Answers(self._app, server_state)
         self._reader = Reader(self._app, self._answers)
+        self._may_half_close = True
 
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
         self._answers.open(cast("asyncio.Transport", transport))
+        # A client that says goodbye within TLS wants nothing more, and the transport ends with it.
+        self._may_half_close = transport.get_extra_info("sslcontext") is None
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -57,7 +60,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends nothing more, and may still wait for answers."""
         self._answers.is_deaf = True
-        return not self._answers.is_idle
+        return self._may_half_close and not self._answers.is_idle
 
     def pause_writing(self) -> None:
         """The client reads slower than it is answered."""
@@ -91,7 +94,7 @@ class Connection(asyncio.Protocol):
             if taken_s > idle_s:
                 answers.abort()  # it does not read what it was told
         elif answers.answering is not None:
-            if taken_s > limit_s:
+            if taken_s > self._app.limit_s(answers.answering):
                 answers.give_up(answers.answering)
         elif reader.is_reading:
             if taken_s > limit_s:

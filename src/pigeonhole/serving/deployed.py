@@ -57,6 +57,8 @@ class Deployed:
             config.max_images,
             config.max_pixels,
         )
+        timeout_ms = told.limits.request_timeout_ms
+        self.timeout_s = config.request_timeout_s if timeout_ms is None else timeout_ms / 1e3
         self.log = log
         self.metrics = Metrics()
         self._session = bundle.session
@@ -66,7 +68,8 @@ class Deployed:
             bundle.shape_HWC,
             config.max_waiting_images,
             seconds_per_image,
-            max_requests=config.max_waiting_requests,
+            max_requests=told.limits.max_waiting_requests or config.max_waiting_requests,
+            max_wait_ms=told.limits.max_queue_wait_ms,
         )
 
     def run(self, images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
