@@ -18,6 +18,7 @@ from pigeonhole.endpoints.logfile import tail
 from pigeonhole.endpoints.processes import Identity, demand_s, memory_bytes
 from pigeonhole.serving import ServingConfig
 from pigeonhole.serving.listening import listen
+from pigeonhole.serving.tls import trusting
 
 HEALTH_TIMEOUT_S = 2.0
 # As `serving.server` names them, which is too much to load for two numbers.
@@ -164,10 +165,19 @@ class Child:
         self._path.unlink(missing_ok=True)
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether the server at an address says within two seconds that it is ready."""
+def answers(host: str, port: int, certificate: str | None = None) -> bool:
+    """Whether the server at an address says within two seconds that it is ready.
+
+    Args:
+        host: where it is bound.
+        port: likewise.
+        certificate: the file with the certificate that it has to show; `None` where it does not speak TLS.
+    """
     connection = http.client.HTTPConnection(reachable(host), port, timeout=HEALTH_TIMEOUT_S)
     try:
+        if certificate is not None:
+            trusted = trusting(certificate)
+            connection = http.client.HTTPSConnection(reachable(host), port, timeout=HEALTH_TIMEOUT_S, context=trusted)
         connection.request("GET", "/v2/health/ready")
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):

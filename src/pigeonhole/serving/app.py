@@ -70,6 +70,10 @@ class App:
             return error
         return None
 
+    def limit_s(self, request: Request) -> float:
+        """How long a request may take that is being answered: what its deployment says."""
+        return self.scorer.limit_s(request)
+
     def give_up(self, request: Request) -> bool:
         """Answers a scoring request whose time is over; what it still computes goes nowhere. False for others."""
         return self.scorer.give_up(request)

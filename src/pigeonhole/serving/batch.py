@@ -11,11 +11,13 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from pigeonhole.images import Shape
+from pigeonhole.serving.failures import waited_too_long
 
 logger = logging.getLogger("pigeonhole.serving")
 Probs = npt.NDArray[np.float32]
@@ -30,6 +32,22 @@ MAX_BATCH = 64
 INLINE_S = 0.01
 
 
+class Timed:
+    """Hands an outcome on, and knows since when it has been waited for."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self._since_s = time.perf_counter()
+
+    def __call__(self, outcome: Probs | Exception) -> None:
+        """Hands it on."""
+        self._deliver(outcome)
+
+    def waited_ms(self, now_s: float) -> float:
+        """How long it has been waited for."""
+        return (now_s - self._since_s) * 1e3
+
+
 class Batcher:
     """Joins what waits, runs the model, and hands each request its own rows.
 
@@ -38,6 +56,7 @@ class Batcher:
         shape: (H, W, C).
         max_waiting: images that may wait; beyond it `has_room` is False.
         max_requests: likewise requests.
+        max_wait_ms: a request that has waited longer is refused when its turn comes; `None` lets it wait.
         seconds_per_image: a first estimate, from the warm-up.
         always_beside: runs never hold up the loop, however short they are.
     """
@@ -50,12 +69,14 @@ class Batcher:
         seconds_per_image: float = 0.0,
         *,
         max_requests: int = 1000,
+        max_wait_ms: float | None = None,
         always_beside: bool = False,
     ) -> None:
         self._run = run
         self._shape = shape
         self._max_waiting = max_waiting
         self._max_requests = max_requests
+        self._max_wait_ms = max_wait_ms
         self._seconds_per_image = seconds_per_image
         self._always_beside = always_beside
         self._queue: list[Waiting] = []
@@ -81,6 +102,8 @@ class Batcher:
 
     def enqueue(self, pixels: bytes, n: int, deliver: Deliver) -> None:
         """Has `n` images run, and their probabilities (n, K) delivered, or the reason why there are none."""
+        if self._max_wait_ms is not None:
+            deliver = Timed(deliver)
         self._queue.append((pixels, n, deliver))
         self.waiting += n
         self.requests += 1
@@ -92,6 +115,8 @@ class Batcher:
             loop.call_soon(self._start)
 
     def _start(self) -> None:
+        if self._max_wait_ms is not None:
+            self._refuse_late(self._max_wait_ms)
         batch, n = self._take()
         if not batch or self._loop is None:
             self._scheduled = False
@@ -116,6 +141,16 @@ class Batcher:
             count += 1
         batch, self._queue = self._queue[:count], self._queue[count:]
         return batch, n
+
+    def _refuse_late(self, limit_ms: float) -> None:
+        """Those that have waited too long cost the others no more time. The queue is in order of arrival."""
+        now_s = time.perf_counter()
+        late = [each for each in self._queue if cast("Timed", each[2]).waited_ms(now_s) > limit_ms]
+        self._queue = self._queue[len(late) :]
+        self.waiting -= sum(n for _, n, _ in late)
+        self.requests -= len(late)
+        for _, _, deliver in late:
+            _hand(deliver, waited_too_long(limit_ms))
 
     def _timed(self, batch: list[Waiting], n: int) -> tuple[Probs, float]:
         started = time.perf_counter()

@@ -9,6 +9,7 @@ from pathlib import Path
 from pigeonhole import serving
 from pigeonhole.core.errors import UsageError
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.serving import tls
 from pigeonhole.workflows.bundles import served_folder
 
 
@@ -20,6 +21,8 @@ def serve(
     key: str | None = None,
     key_hashes: Sequence[str] = (),
     name: str | None = None,
+    tls_certificate: str | Path | None = None,
+    tls_key: str | Path | None = None,
     workspace: Workspace | str | Path | None = None,
 ) -> int:
     """Answers requests until SIGINT or SIGTERM. The folder of a bundle or a script needs no workspace.
@@ -31,6 +34,8 @@ def serve(
         key: what requests must carry as `Authorization: Bearer KEY`.
         key_hashes: the SHA-256 of further keys that are accepted: who starts the server need not know them.
         name: what answers call the model; `None` means its registered name, or the folder.
+        tls_certificate: a PEM file; with it, the server answers by HTTPS alone.
+        tls_key: the certificate's key, a PEM file without a password. Both are read again when they change.
         workspace: where the model is registered.
 
     Returns:
@@ -38,12 +43,22 @@ def serve(
 
     Raises:
         DataError: a script cannot be started; the traceback is on stderr.
-        UsageError: the port is taken, the address is off loopback and there is no key, or a hash is none.
+        UsageError: the port is taken, the address is off loopback and there is no key, a hash is none, or the files
+            of TLS do not serve.
     """
+    told = tls.files(tls_certificate, tls_key) or (None, None)
     folder, found = served_folder(model, workspace)
     hashes = (*((serving.hash_key(key),) if key else ()), *_checked(key_hashes))
     return serving.run(
-        serving.ServingConfig.of_bundle(folder, model=name or found, host=host, port=port, key_hashes=hashes)
+        serving.ServingConfig.of_bundle(
+            folder,
+            model=name or found,
+            host=host,
+            port=port,
+            key_hashes=hashes,
+            tls_certificate=told[0],
+            tls_key=told[1],
+        )
     )
 
 
