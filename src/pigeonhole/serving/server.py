@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import uuid
+import warnings
 from types import FrameType
 from typing import Any, cast
 
@@ -251,6 +252,8 @@ class _Server(uvicorn.Server):
         # Who has not sent the rest of a request by now is let go; the loop does not end while a connection is open.
         for connection in list(self.server_state.connections):
             cast("Connection", connection).abort()
+        # Who never ended the greeting of TLS is known to the loop alone, which ends it, and warns of it.
+        warnings.filterwarnings("ignore", "unclosed resource", ResourceWarning)
         await asyncio.sleep(0)
 
 
