@@ -32,6 +32,9 @@ class Place(NamedTuple):
     max_body_bytes: int
 
 
+Fault = Callable[..., str]
+
+
 def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
 
@@ -125,7 +128,7 @@ def many_connections(place: Place, _luck: random.Random, n: int = 1000) -> str:
 
 
 # What each may be told. A reset connection is an answer to those who go on sending what nobody wants.
-FAULTS: dict[Callable[[Place, random.Random], str], frozenset[str]] = {
+FAULTS: dict[Fault, frozenset[str]] = {
     random_bytes: frozenset({"400", "431", "closed"}),
     wrong_type: frozenset({"422"}),
     not_a_number: frozenset({"422"}),

@@ -65,7 +65,7 @@ def run(config: ServingConfig) -> int:
     listener = listen(config.host, config.port) if inherited is None else socket.socket(fileno=inherited)
     deployments = [_prepare(config, told) for told in config.deployments]
     app = App(config, deployments, uuid.uuid4().hex[:12])
-    server = _Server(app, config, listener, certificate, started)
+    server = _Server(app, config, listener, started, certificate)
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -139,7 +139,12 @@ def _leave_to_the_server(number: int, frame: FrameType | None) -> None:
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, app: App, config: ServingConfig, listener: socket.socket, certificate: Certificate | None, started: float
+        self,
+        app: App,
+        config: ServingConfig,
+        listener: socket.socket,
+        started: float,
+        certificate: Certificate | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
