@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import uuid
+import warnings
 from types import FrameType
 from typing import Any, cast
 
@@ -67,7 +68,7 @@ def run(config: ServingConfig) -> int:
     listener = listen(config.host, config.port) if inherited is None else socket.socket(fileno=inherited)
     deployments = [_prepare(config, told) for told in config.deployments]
     app = App(config, deployments, uuid.uuid4().hex[:12])
-    server = _Server(app, config, listener, certificate, started)
+    server = _Server(app, config, listener, started, certificate)
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -148,7 +149,12 @@ def _leave_to_the_server(number: int, frame: FrameType | None) -> None:
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, app: App, config: ServingConfig, listener: socket.socket, certificate: Certificate | None, started: float
+        self,
+        app: App,
+        config: ServingConfig,
+        listener: socket.socket,
+        started: float,
+        certificate: Certificate | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -261,6 +267,8 @@ class _Server(uvicorn.Server):
         # Who has not sent the rest of a request by now is let go; the loop does not end while a connection is open.
         for connection in list(self.server_state.connections):
             cast("Connection", connection).abort()
+        # Who never ended the greeting of TLS is known to the loop alone, which ends it, and warns of it.
+        warnings.filterwarnings("ignore", "unclosed resource", ResourceWarning)
         await asyncio.sleep(0)
 
 
