@@ -110,6 +110,8 @@ class Rollout:
             port=self.address[1],
             key_hashes=self.change.key_hashes,
             drain_s=DRAIN_S,
+            # Where workers come and go with the load, that is told by their processor time.
+            linger=self.change.workers[0] == self.change.workers[1],
         )
 
     def start(self, worker: Worker, endpoint: str, database_url: str, folder: Path) -> Child:
