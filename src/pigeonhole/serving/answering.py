@@ -31,13 +31,14 @@ class Answers:
     """
 
     __slots__ = (
-        *("_app", "_is_advancing", "_is_paused", "_owes_continue", "_state", "_transport", "_waiting"),
+        *("_app", "_is_advancing", "_is_paused", "_lingering", "_owes_continue", "_state", "_transport", "_waiting"),
         *("answering", "is_closing", "is_deaf", "is_slow", "since_s"),
     )
 
     def __init__(self, app: Application, state: Any) -> None:
         self._app = app
         self._state = state
+        self._lingering = app.lingering
         self._transport: asyncio.Transport
         # Each with whether the connection goes on after it, and its answer, where that stands already.
         self._waiting: deque[tuple[Request, bool, Reply | None]] = deque()
@@ -141,6 +142,7 @@ class Answers:
         close = not keep or ends or _CLOSE in reply.headers or self._app.is_last()
         self._transport.write(rendered(reply, request, _common(self._state), close=close))
         self.since_s = time.monotonic()
+        self._lingering.answered(self.since_s)
         if close:
             self.close()
         else:

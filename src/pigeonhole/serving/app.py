@@ -11,6 +11,7 @@ from pigeonhole.serving.deployed import Answering
 from pigeonhole.serving.failures import failed
 from pigeonhole.serving.feedback import FeedbackTaker
 from pigeonhole.serving.http import CLIENT_ID, CLIENT_ID_LIMIT, Headers, Request, RequestError, Respond
+from pigeonhole.serving.lingering import Lingering
 from pigeonhole.serving.pages import Pages
 from pigeonhole.serving.routes import OPEN, Routes
 from pigeonhole.serving.scoring import Scorer
@@ -30,6 +31,7 @@ class App:
     def __init__(self, config: ServingConfig, deployments: Sequence[Answering], source: str) -> None:
         self.max_body_bytes = config.max_body_bytes
         self.request_timeout_s = config.request_timeout_s
+        self.lingering = Lingering(is_wanted=config.linger)
         self.scorer = Scorer(config, deployments)
         self.pages = Pages(config, deployments, self.scorer)
         logs = [deployment.log for deployment in deployments if deployment.log]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from pigeonhole.serving.http import Headers, Request, RequestError, Respond
+from pigeonhole.serving.lingering import Lingering
 
 
 class Application(Protocol):
@@ -12,6 +13,7 @@ class Application(Protocol):
 
     max_body_bytes: int
     request_timeout_s: float
+    lingering: Lingering
 
     def is_last(self) -> bool:
         """Whether the answer that goes out now ends its connection."""

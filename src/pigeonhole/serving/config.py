@@ -70,6 +70,8 @@ class ServingConfig:
         max_waiting_requests: more requests than this waiting for a model, and further ones are refused with 429.
         request_timeout_s: a request that has not come whole and been answered by then is refused with 408.
         drain_s: how long answers under way may take after SIGTERM.
+        linger: whether it stays awake for a moment after an answer, where the next request keeps coming at once; who
+            reads its load from the processor time that it uses wants it not to.
         socket_fd: a listening socket that was inherited; then host and port only describe it.
         probe_fd: a second listening socket that was inherited, by which a supervisor reaches this very process where
             several share the first.
@@ -95,6 +97,7 @@ class ServingConfig:
     max_waiting_requests: int = 1000
     request_timeout_s: float = 60.0
     drain_s: float = 10.0
+    linger: bool = True
     socket_fd: int | None = None
     probe_fd: int | None = None
     status_fd: int | None = None
@@ -184,6 +187,7 @@ _KINDS: Kinds = {
     "max_waiting_requests": (int,),
     "request_timeout_s": (int, float),
     "drain_s": (int, float),
+    "linger": (bool,),
     "socket_fd": (int, type(None)),
     "probe_fd": (int, type(None)),
     "status_fd": (int, type(None)),

@@ -33,6 +33,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._app = cast("Application", config.loaded_app)
         self._connections: set[Connection] = server_state.connections
+        self._lingering = self._app.lingering
         self._answers = Answers(self._app, server_state)
         self._reader = Reader(self._app, self._answers)
         self._may_half_close = True
@@ -53,6 +54,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
+        self._lingering.asked()
         answers = self._answers
         if not answers.is_closing and not answers.is_deaf:
             self._reader.feed(data)
