@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-all check bench readme constraints clean
+.PHONY: help demo test test-all check bench soak readme constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ readme: .venv/installed  ## runs the README's tours and writes their output and 
 
 bench: .venv/installed-bench .venv-peers/installed .venv-serving-peers/installed  ## the measurements of benchmarks/RECORDS.md (long; resumable)
 	$(BIN)/python benchmarks/run.py --peers .venv-peers/bin/python --serving-peers .venv-serving-peers/bin/python
+
+soak: .venv/installed-bench  ## a million requests with faults all the time: nothing crashes, nothing leaks (minutes)
+	$(BIN)/python benchmarks/soak.py
 
 constraints: .venv/installed-test .venv/installed-bench  ## pins what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt

@@ -2,8 +2,8 @@
 
     PIGEONHOLE_DATA=FOLDER python benchmarks/serve_workers.py [--rounds 3] [--seconds 8]
 
-The endpoint is deployed as a user deploys it, with its key, prediction log and limits; wrk asks from 32 connections, one
-28×28 image a request, every answer checked. The processor time is that of the server processes, from the kernel's
+The endpoint is deployed as a user deploys it, with its key, prediction log and limits; wrk asks from 32 connections,
+one 28×28 image a request, every answer checked. The processor time is that of the server processes, from the kernel's
 books; workers and load share the machine's cores. Goal: two workers cost at most 1.1 times what one costs.
 """
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pigeonhole import scripts
 from pigeonhole.serving.app import App
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
+from pigeonhole.serving.limits import Limits
 from pigeonhole.serving.scripted.deployment import Scripted
 from tests.serving.in_process import asking
 
@@ -16,8 +17,8 @@ ENDPOINT = {"endpoint": "mine"}
 @contextmanager
 def scripted(folder, **config):
     """`ask(scenario)` runs it against an application that answers with the script of the folder."""
-    memory_gib = config.pop("memory_gib", None)
-    told = ServedDeployment("blue", "mine:1", folder, 100, memory_gib=memory_gib)
+    limits = Limits.of(config.pop("request_settings", None))
+    told = ServedDeployment("blue", "mine:1", folder, 100, limits=limits)
     settings = ServingConfig((told,), **config)
     deployed = Scripted(told, scripts.load(folder), None, settings)
     deployed.runner.start()

@@ -260,3 +260,41 @@ def test_a_script_is_counted_as_any_deployment(plain):
                 assert line in text
 
         ask(scenario)
+
+
+def test_the_request_settings_of_azure_hold_for_a_script(tmp_path):
+    code = """
+        import json, os, time
+        def init(): pass
+        def run(data):
+            value = json.loads(data)
+            while value == "hold" and not os.path.exists("go"):
+                time.sleep(0.01)
+            return value
+    """
+    folder = write_script(tmp_path / "held", code)
+    settings = {"max_concurrent_requests_per_instance": 1, "max_queue_wait_ms": 1000}
+    with scripted(folder, **ENDPOINT, request_settings=settings) as ask:
+
+        async def scenario(client):
+            held = asyncio.ensure_future(client.post("/score", json="hold"))
+            while ask.deployed.batcher.requests < 1:
+                await asyncio.sleep(0.01)
+            waits = asyncio.ensure_future(client.post("/score", json="waits"))
+            while ask.deployed.batcher.requests < 2:
+                await asyncio.sleep(0.01)
+            refused = await client.post("/score", json="refused")
+            assert (refused.status_code, refused.json()["error_code"]) == (429, "too_many_waiting")
+            await asyncio.sleep(1.1)  # longer than it may wait; the longer, the truer
+            (folder / "go").write_text("")
+            assert (await held).json() == "hold"
+            late = await waits
+            assert (late.status_code, late.json()["error_code"]) == (429, "waited_too_long")
+            assert late.headers["retry-after"] == "1"
+
+        ask(scenario)
+    with scripted(folder, **ENDPOINT, request_settings={"request_timeout_ms": 1000}) as ask:
+        (folder / "go").unlink()
+        answer = asked(ask, "hold")
+        assert (answer.status_code, answer.json()["error_code"]) == (408, "request_timeout")
+        assert "1000 ms" in answer.json()["message"]

@@ -17,6 +17,10 @@ ModelOrBundle = Annotated[
 ]
 Host = Annotated[str, typer.Option(help="The address to listen on; off loopback a key is wanted.")]
 Port = Annotated[int, typer.Option(help="The port to listen on; 0 for any free one.", min=0, max=65535)]
+TlsCertificate = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Answer by HTTPS with this certificate (PEM, chain behind it).")
+]
+TlsKey = Annotated[str | None, typer.Option(metavar="FILE", help="The certificate's private key (PEM, no password).")]
 endpoints = typer.Typer(help="Look at endpoints, change them and stop them.", no_args_is_help=True)
 
 
@@ -59,11 +63,27 @@ def deploy(
     image_log: Annotated[
         bool, typer.Option("--image-log/--no-image-log", help="Keep the images in the prediction log.")
     ] = True,
+    workers: Annotated[
+        str | None, typer.Option(metavar="N|1:N", help="Server processes; 1:4 is one, and up to four if requests wait.")
+    ] = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A limit: request_settings.request_timeout_ms, .max_concurrent_requests_per_instance or"
+            " .max_queue_wait_ms; image_log.max_mib or .days. Repeatable.",
+        ),
+    ] = None,
     json: Json = False,
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Put a model version behind an endpoint, in the background: as its first deployment, or beside the others."""
+    from pigeonhole.core.spec import parse_settings
     from pigeonhole.workflows.deploy import deploy as run
+    from pigeonhole.workflows.limits import sections
 
     status = run(
         model,
@@ -76,6 +96,10 @@ def deploy(
         traffic=traffic,
         key=key,
         log_images=image_log,
+        workers=workers,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+        **sections(parse_settings(settings or [])),
         workspace=workspace,
     )
     finish(status.to_dict(), status.deployed, json)
@@ -95,6 +119,8 @@ def serve(
     access_log: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write a JSON line for each request into a file, or to stdout.")
     ] = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Serve one bundle in the foreground until Ctrl-C. A bundle's folder needs no workspace."""
@@ -109,6 +135,8 @@ def serve(
         key_hashes=hashes,
         name=name,
         access_log=access_log,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
         workspace=workspace,
     )
     raise typer.Exit(code)

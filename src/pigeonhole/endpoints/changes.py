@@ -24,6 +24,8 @@ from pigeonhole.endpoints.plans import (
     Slot,
 )
 from pigeonhole.endpoints.states import FAILED, UNSCHEDULABLE
+from pigeonhole.serving.limits import Limits
+from pigeonhole.serving.tls import TlsFiles
 
 _ALL = 2**31 - 1
 _AS_IT_IS = (
@@ -94,6 +96,7 @@ def _slot(row: Row) -> Slot:
         cpu=row["cpu"],
         memory_gib=row["memory_gib"],
         log_images=bool(row["log_images"]),
+        limits=Limits(**json.loads(row["limits"])),
         traffic=row["asked_traffic"],
         mirror=row["asked_mirror"],
         generation=row["generation"],
@@ -108,6 +111,7 @@ def _change(row: Row, slots: Sequence[Slot]) -> Change:
         key_hashes=tuple(json.loads(row["key_hashes"])),
         workers=(row["workers_min"], row["workers_max"]),
         slots=tuple(slots),
+        tls=TlsFiles(row["tls_certificate"], row["tls_key"]) if row["tls_certificate"] else None,
     )
 
 
@@ -136,7 +140,14 @@ def take_back(database: Database, name: str, generation: int, why: str) -> bool:
         if not before:
             return False
         draft = Draft(
-            ROLLBACK, last.host, last.port, last.key_hashes, before[-1].slots, last.workers, before[-1].generation
+            ROLLBACK,
+            last.host,
+            last.port,
+            last.key_hashes,
+            before[-1].slots,
+            last.workers,
+            before[-1].generation,
+            last.tls,
         )
         _ask(transaction, name, draft, f"change {generation} was taken back: {why}")
         return True
@@ -149,7 +160,8 @@ def _ask(transaction: Transaction, name: str, draft: Draft, reason: str) -> int:
     records.put_endpoint(transaction, name, generation, draft.key_hashes, now)
     transaction.execute(
         "INSERT INTO endpoint_changes (endpoint, generation, kind, host, port, key_hashes, workers_min, workers_max,"
-        " restores, outcome, reason, remedy, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+        " restores, outcome, reason, remedy, asked_at, tls_certificate, tls_key)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?)",
         (
             name,
             generation,
@@ -162,6 +174,7 @@ def _ask(transaction: Transaction, name: str, draft: Draft, reason: str) -> int:
             PENDING,
             reason,
             now,
+            *(draft.tls or (None, None)),
         ),
     )
     for slot in draft.slots:

@@ -65,7 +65,7 @@ class Turn:
                 f"pigeonhole endpoints show {self.name}",
             )
         place = self.present
-        return Draft(kind, place.host, place.port, place.key_hashes, slots, place.workers)
+        return Draft(kind, place.host, place.port, place.key_hashes, slots, place.workers, tls=place.tls)
 
     def ask(self, draft: Draft) -> int:
         """Asks for a change, and sees that somebody brings it about.

@@ -19,6 +19,7 @@ from pigeonhole.endpoints.logfile import access_log, tail
 from pigeonhole.endpoints.processes import Identity, demand_s, memory_bytes
 from pigeonhole.serving import ServingConfig
 from pigeonhole.serving.listening import listen
+from pigeonhole.serving.tls import trusting
 
 HEALTH_TIMEOUT_S = 2.0
 # How long a process may take to end once it has let go of its sockets.
@@ -129,7 +130,7 @@ class Child:
         `returncode` says more than that it did not answer.
         """
         try:
-            return asked(_PROBE_HOST, self._probe_port)
+            return asked(_PROBE_HOST, self._probe_port, None)
         except ConnectionError:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(DYING_S)
@@ -179,15 +180,21 @@ class Child:
         self._path.unlink(missing_ok=True)
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether the server at an address says within two seconds that it is ready."""
+def answers(host: str, port: int, certificate: str | None = None) -> bool:
+    """Whether the server at an address says within two seconds that it is ready.
+
+    Args:
+        host: where it is bound.
+        port: likewise.
+        certificate: the file with the certificate that it has to show; `None` where it does not speak TLS.
+    """
     try:
-        return asked(host, port)
+        return asked(host, port, certificate)
     except ConnectionError:
         return False
 
 
-def asked(host: str, port: int) -> bool:
+def asked(host: str, port: int, certificate: str | None) -> bool:
     """The same, where a server that refuses or hangs up is told from one that does not answer.
 
     Raises:
@@ -195,6 +202,9 @@ def asked(host: str, port: int) -> bool:
     """
     connection = http.client.HTTPConnection(reachable(host), port, timeout=HEALTH_TIMEOUT_S)
     try:
+        if certificate is not None:
+            trusted = trusting(certificate)
+            connection = http.client.HTTPSConnection(reachable(host), port, timeout=HEALTH_TIMEOUT_S, context=trusted)
         connection.request("GET", "/v2/health/ready")
         return connection.getresponse().status == 200
     except ConnectionError:

@@ -19,17 +19,23 @@ from pigeonhole.endpoints.states import HEALTHY
 from pigeonhole.endpoints.status import EndpointStatus
 from pigeonhole.endpoints.tables import declare
 from pigeonhole.endpoints.traffic import Shares, divided, name_problem
+from pigeonhole.endpoints.updating import Workers, worker_limits
+from pigeonhole.serving.limits import NO_LIMITS, Limits
+from pigeonhole.serving.tls import TlsFiles, files
 
 HOST, PORT = "127.0.0.1", 8080
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the endpoint shall listen, and whose keys it takes; `None` leaves that as it is."""
+    """Where and how the endpoint shall listen, whose keys it takes, by how many; `None` leaves that as it is."""
 
     host: str | None
     port: int | None
     keys: Sequence[str] | None
+    workers: tuple[int, int] | None
+    tls: TlsFiles | None
+    ends_tls: bool
 
 
 def deploy(
@@ -46,6 +52,10 @@ def deploy(
     traffic: Shares | None = None,
     keys: Sequence[str] | None = None,
     log_images: bool = True,
+    limits: Limits | None = None,
+    workers: Workers | None = None,
+    tls_certificate: str | Path | None = None,
+    tls_key: str | Path | None = None,
     wait_s: float = WAIT_S,
 ) -> EndpointStatus:
     """Puts a model behind an endpoint, in processes that outlive the caller.
@@ -69,13 +79,17 @@ def deploy(
         keys: the keys to accept from now on, one or two; `None` keeps those there are, or makes one where one is
             needed.
         log_images: whether the deployment's prediction log keeps the images, or only statistics of them.
+        limits: of its requests, and of how many images its log keeps; `None` sets none.
+        workers: the number of server processes, `2` or `1:4`; `None` leaves it, and a new endpoint has one.
+        tls_certificate: a PEM file; with it the endpoint answers by TLS alone. Empty ends that; `None` leaves it.
+        tls_key: the certificate's key, a PEM file. Both are read again when they change.
         wait_s: how long to wait for the deployment to come to rest; it goes on coming after that.
 
     Returns:
         The endpoint. `deployed` says whether what was asked for answers; if not, `reason` says why.
 
     Raises:
-        UsageError: a name, a number or a share is unfit.
+        UsageError: a name, a number or a share is unfit, or the files of TLS do not serve.
         ConflictError: another change of the endpoint takes too long.
         NotFoundError: there is no bundle.
         DataError: the bundle has no manifest that can be read.
@@ -89,9 +103,18 @@ def deploy(
         cpu=float(cpu),
         memory_gib=float(memory_gib),
         log_images=log_images,
+        limits=limits or NO_LIMITS,
+    )
+    place = _Place(
+        host,
+        port,
+        keys,
+        None if workers is None else worker_limits(workers),
+        tls=files(tls_certificate, tls_key),
+        ends_tls=tls_certificate == "",
     )
     with turn(workspace, endpoint, replacing=deployment, wait_s=wait_s) as mine:
-        draft, new_key = _draft(mine, slot, _Place(host, port, keys), traffic)
+        draft, new_key = _draft(mine, slot, place, traffic)
         if not new_key and _is_there(mine, draft):
             return dataclasses.replace(show(workspace, endpoint), unchanged=True)
         generation = mine.ask(draft)
@@ -130,8 +153,9 @@ def _draft(mine: Turn, slot: Slot, place: _Place, traffic: Shares | None) -> tup
     host = place.host or (present.host if present else HOST)
     hashes, new_key = settled_keys(present.key_hashes if present else (), host, place.keys)
     slots = divided(_with(mine.slots, slot), traffic, None)
-    workers = present.workers if present else (1, 1)
-    return Draft(DEPLOY, host, _port(mine, host, place.port), hashes, slots, workers), new_key
+    workers = place.workers or (present.workers if present else (1, 1))
+    tls = place.tls or (None if place.ends_tls or not present else present.tls)
+    return Draft(DEPLOY, host, _port(mine, host, place.port), hashes, slots, workers, tls=tls), new_key
 
 
 def _port(mine: Turn, host: str, port: int | None) -> int:
@@ -160,10 +184,18 @@ def _is_there(mine: Turn, draft: Draft) -> bool:
     present = mine.present
     if present is None or mine.newest != present:
         return False
-    same = (draft.host, draft.port, draft.key_hashes) == (present.host, present.port, present.key_hashes)
-    same = same and _bare(draft.slots) == _bare(present.slots)
+    kept = dataclasses.replace(draft, slots=_bare(draft.slots), restores=None, kind="")
+    same = kept == Draft(
+        "",
+        present.host,
+        present.port,
+        present.key_hashes,
+        _bare(present.slots),
+        present.workers,
+        tls=present.tls,
+    )
     return same and show(mine.workspace, mine.name).state == HEALTHY
 
 
-def _bare(slots: Sequence[Slot]) -> list[Slot]:
-    return [dataclasses.replace(slot, generation=NEW, brought=False) for slot in slots]
+def _bare(slots: Sequence[Slot]) -> tuple[Slot, ...]:
+    return tuple(dataclasses.replace(slot, generation=NEW, brought=False) for slot in slots)

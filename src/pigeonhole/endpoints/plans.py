@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pigeonhole.serving.limits import NO_LIMITS, Limits
+from pigeonhole.serving.tls import TlsFiles
+
 DEPLOY, UPDATE, REMOVE, ROLLBACK, KEYS, WORKERS = "deploy", "update", "rm", "rollback", "keys", "workers"
 # These change what answers; a rollback goes back behind one of them.
 OF_DEPLOYMENTS = (DEPLOY, UPDATE, REMOVE, ROLLBACK)
@@ -30,6 +33,7 @@ class Slot:
         generation: the change that made this deployment; `NEW` while it is not on record.
         brought: whether it did not run before this change.
         log_images: whether its prediction log keeps the images.
+        limits: of its requests and its image log.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Slot:
     generation: int = NEW
     brought: bool = False
     log_images: bool = True
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Draft:
         slots: the deployments.
         workers: the least and the greatest number of server processes.
         restores: the number of the change whose deployments a rollback brings back.
+        tls: the files by which it speaks TLS; `None` where it does not.
     """
 
     kind: str
@@ -66,6 +72,7 @@ class Draft:
     slots: tuple[Slot, ...]
     workers: tuple[int, int] = (1, 1)
     restores: int | None = None
+    tls: TlsFiles | None = None
 
 
 @dataclass(frozen=True)

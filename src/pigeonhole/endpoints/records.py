@@ -86,8 +86,8 @@ def put_deployment(
         # A deployment's own keys were those of format 1; the endpoint's count.
         "INSERT INTO endpoint_deployments (endpoint, generation, deployment, model, bundle_folder, bundle_sha256,"
         " host, port, key_hashes, cpu, memory_gib, state, reason, remedy, live, server, restarts, created_at,"
-        " updated_at, traffic, mirror, log_images)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?, ?, ?, '', 0, NULL, 0, ?, ?, 0, 0, ?)",
+        " updated_at, traffic, mirror, log_images, limits)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?, ?, ?, '', 0, NULL, 0, ?, ?, 0, 0, ?, ?)",
         (
             name,
             generation,
@@ -103,6 +103,7 @@ def put_deployment(
             now,
             now,
             int(slot.log_images),
+            json.dumps(slot.limits.to_dict()),
         ),
     )
     _event(transaction, name, generation, TRANSITIONING, _ASKED, now)

@@ -102,6 +102,7 @@ class Rollout:
                     threads=max(1, int(slot.cpu)),
                     log_images=slot.log_images,
                     memory_gib=slot.memory_gib,
+                    limits=slot.limits,
                 )
                 for slot in self.slots
             ),
@@ -110,7 +111,11 @@ class Rollout:
             host=self.change.host,
             port=self.address[1],
             key_hashes=self.change.key_hashes,
+            tls_certificate=self.change.tls.certificate if self.change.tls else None,
+            tls_key=self.change.tls.key if self.change.tls else None,
             drain_s=DRAIN_S,
+            # Where workers come and go with the load, that is told by their processor time.
+            linger=self.change.workers[0] == self.change.workers[1],
         )
 
     def start(self, worker: Worker, endpoint: str, database_url: str, folder: Path) -> Child:

@@ -14,6 +14,7 @@ from pigeonhole.endpoints.processes import Identity, is_alive
 from pigeonhole.endpoints.states import FAILED, HEALTHY, TRANSITIONING, UNHEALTHY
 from pigeonhole.endpoints.status import DeploymentStatus, EndpointStatus
 from pigeonhole.endpoints.tables import declare
+from pigeonhole.serving.tls import TlsFiles
 
 
 def show(workspace: Workspace, name: str) -> EndpointStatus:
@@ -59,9 +60,10 @@ def status_of(database: Database, row: Row) -> EndpointStatus:
     supervisor = Identity.parse(row["supervisor"])
     lost = supervisor is not None and not is_alive(supervisor)
     rows = records.deployments(database, name)
-    statuses = tuple(_deployment(each, lost, name, supervisor) for each in rows)
     newest, present = changes.newest(database, name), changes.in_effect(database, name)
     asked = present or newest
+    tls = asked.tls if asked else None
+    statuses = tuple(_deployment(each, lost, name, supervisor, tls) for each in rows)
     keyed = bool(asked and asked.key_hashes)
     if not statuses:
         again = f"pigeonhole deploy MODEL --endpoint {name}"
@@ -74,7 +76,7 @@ def status_of(database: Database, row: Row) -> EndpointStatus:
     processes += [server for server in records.servers(database, name) if is_alive(server)]
     return EndpointStatus(
         name=name,
-        url=url_of(place["host"], place["port"]),
+        url=url_of(place["host"], place["port"], is_tls=bool(asked and asked.tls)),
         state=main.state,
         reason="; ".join(filter(None, [_reason(main, answering), *_news(statuses, answering, newest)])),
         remedy=main.remedy,
@@ -129,17 +131,20 @@ def not_found(database: Database, name: str) -> NotFoundError:
     )
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, is_tls: bool = False) -> str:
     """Where this machine reaches a server."""
     address = reachable(host)
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    scheme = "https" if is_tls else "http"
+    return f"{scheme}://[{address}]:{port}" if ":" in address else f"{scheme}://{address}:{port}"
 
 
-def _deployment(row: Row, lost: bool, endpoint: str, supervisor: Identity | None) -> DeploymentStatus:
+def _deployment(
+    row: Row, lost: bool, endpoint: str, supervisor: Identity | None, tls: TlsFiles | None = None
+) -> DeploymentStatus:
     running = [server for server in Identity.parse_all(row["server"]) if is_alive(server)]
     state, reason, remedy = row["state"], row["reason"], row["remedy"]
     if lost and supervisor and (running or row["live"] or state == TRANSITIONING):
-        state, reason, remedy = _unsupervised(row, running, endpoint, supervisor)
+        state, reason, remedy = _unsupervised(row, running, endpoint, supervisor, tls)
     return DeploymentStatus(
         name=row["deployment"],
         model=row["model"],
@@ -160,13 +165,15 @@ def _deployment(row: Row, lost: bool, endpoint: str, supervisor: Identity | None
     )
 
 
-def _unsupervised(row: Row, running: list[Identity], endpoint: str, supervisor: Identity) -> tuple[str, str, str]:
+def _unsupervised(
+    row: Row, running: list[Identity], endpoint: str, supervisor: Identity, tls: TlsFiles | None
+) -> tuple[str, str, str]:
     again = f"pigeonhole deploy {row['model']} --endpoint {endpoint} --port {row['port']}"
     if row["deployment"] != "blue":
         again += f" --deployment {row['deployment']}"
     gone = f"its supervisor (process {supervisor.pid}) is gone"
     remedy = f"{again}; or pigeonhole endpoints stop {endpoint}"
-    if running and answers(row["host"], row["port"]):
+    if running and answers(row["host"], row["port"], tls.certificate if tls else None):
         return (
             UNHEALTHY,
             f"{gone}; its server (process {running[0].pid}) still answers, but nobody would start it again",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pigeonhole.core.database import Database
 
 ROOM = "endpoints"
-# What a supervisor understands: an older one does not know of changes, and is replaced by the next.
-SUPERVISOR_FORMAT = 2
+# What a supervisor understands: an older one does not know of changes (1), or of TLS and limits (2), and is
+# replaced by the next.
+SUPERVISOR_FORMAT = 3
 MIGRATIONS = {
     1: [
         "CREATE TABLE endpoints (name TEXT PRIMARY KEY, generation INTEGER NOT NULL, key_hashes TEXT NOT NULL,"
@@ -49,6 +50,12 @@ MIGRATIONS = {
         " SELECT endpoint, generation, generation, 100, 0, 1 FROM endpoint_deployments",
     ],
     3: ["ALTER TABLE endpoint_deployments ADD COLUMN log_images INTEGER NOT NULL DEFAULT 1"],
+    4: [
+        "ALTER TABLE endpoint_changes ADD COLUMN tls_certificate TEXT",
+        "ALTER TABLE endpoint_changes ADD COLUMN tls_key TEXT",
+        # JSON: what a deployment's request_settings and image log are limited to, where it was told.
+        "ALTER TABLE endpoint_deployments ADD COLUMN limits TEXT NOT NULL DEFAULT '{}'",
+    ],
 }
 
 

@@ -14,10 +14,12 @@ class Unanswered:
     Attributes:
         why: in words, for the log.
         is_late: whether the script's time was over, and not the process at its end.
+        has_waited: whether its turn did not come in time; it was not asked.
     """
 
     why: str
     is_late: bool = False
+    has_waited: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Question:
         headers: by lower-case name.
         content: the body.
         deliver: takes the outcome, in the runner's own thread.
+        until_s: its turn must have come by then (monotonic); `None` lets it wait.
         is_dropped: nobody waits any more: it is not asked, or what it takes is cut short.
     """
 
@@ -88,6 +91,7 @@ class Question:
     headers: Mapping[str, str]
     content: bytes = field(repr=False)
     deliver: Callable[[Outcome], None] = field(repr=False)
+    until_s: float | None = None
     is_dropped: bool = False
 
     def head(self) -> dict[str, Any]:

@@ -164,6 +164,8 @@ class Runner:
                 if not process.is_quiet():
                     raise LostError(process.ending())
                 self._hear()
+            elif question.until_s is not None and time.monotonic() > question.until_s:
+                self._deliver(question, Unanswered("its turn did not come in time", has_waited=True))
             elif not question.is_dropped:
                 self._put(process, question)
 

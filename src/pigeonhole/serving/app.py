@@ -16,6 +16,7 @@ from pigeonhole.serving.deployed import Answering
 from pigeonhole.serving.failures import failed
 from pigeonhole.serving.feedback import FeedbackTaker
 from pigeonhole.serving.http import CLIENT_ID, CLIENT_ID_LIMIT, Headers, Reply, Request, RequestError, Respond
+from pigeonhole.serving.lingering import Lingering
 from pigeonhole.serving.measuring import Meter
 from pigeonhole.serving.metrics import FORMAT
 from pigeonhole.serving.pages import Pages
@@ -37,6 +38,7 @@ class App:
     def __init__(self, config: ServingConfig, deployments: Sequence[Answering], source: str) -> None:
         self.max_body_bytes = config.max_body_bytes
         self.request_timeout_s = config.request_timeout_s
+        self.lingering = Lingering(is_wanted=config.linger)
         self.scorer = Scorer(config, deployments)
         self.meter = Meter(deployments, Path(config.shared_folder, FORMAT) if config.shared_folder else None)
         self.pages = Pages(config, deployments, self.scorer, self.meter)
@@ -86,6 +88,10 @@ class App:
         except RequestError as error:
             return error
         return None
+
+    def limit_s(self, request: Request) -> float:
+        """How long a request may take that is being answered: what its deployment says."""
+        return self.scorer.limit_s(request)
 
     def give_up(self, request: Request) -> bool:
         """Answers a scoring request whose time is over; what it still computes goes nowhere. False for others."""

@@ -11,12 +11,14 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from pigeonhole.images import Shape
 from pigeonhole.serving.counting import SIZES, WAIT_S, Histogram
+from pigeonhole.serving.failures import waited_too_long
 
 logger = logging.getLogger("pigeonhole.serving")
 Probs = npt.NDArray[np.float32]
@@ -31,6 +33,26 @@ MAX_BATCH = 64
 INLINE_S = 0.01
 
 
+class Timed:
+    """Hands an outcome on, and knows since when it has been waited for."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self._since_s = time.perf_counter()
+
+    def __call__(self, outcome: Probs | Exception) -> None:
+        """Hands it on."""
+        self._deliver(outcome)
+
+    def is_for(self, deliver: Deliver) -> bool:
+        """Whether it hands on to that."""
+        return self._deliver == deliver
+
+    def waited_ms(self, now_s: float) -> float:
+        """How long it has been waited for."""
+        return (now_s - self._since_s) * 1e3
+
+
 class Batcher:
     """Joins what waits, runs the model, and hands each request its own rows.
 
@@ -39,6 +61,7 @@ class Batcher:
         shape: (H, W, C).
         max_waiting: images that may wait; beyond it `has_room` is False.
         max_requests: likewise requests.
+        max_wait_ms: a request that has waited longer is refused when its turn comes; `None` lets it wait.
         seconds_per_image: a first estimate, from the warm-up.
         always_beside: runs never hold up the loop, however short they are.
 
@@ -58,12 +81,14 @@ class Batcher:
         seconds_per_image: float = 0.0,
         *,
         max_requests: int = 1000,
+        max_wait_ms: float | None = None,
         always_beside: bool = False,
     ) -> None:
         self._run = run
         self._shape = shape
         self._max_waiting = max_waiting
         self._max_requests = max_requests
+        self._max_wait_ms = max_wait_ms
         self._seconds_per_image = seconds_per_image
         self._always_beside = always_beside
         self._queue: list[Waiting] = []
@@ -89,6 +114,8 @@ class Batcher:
 
     def enqueue(self, pixels: bytes, n: int, deliver: Deliver) -> None:
         """Has `n` images run, and their probabilities (n, K) delivered, or the reason why there are none."""
+        if self._max_wait_ms is not None:
+            deliver = Timed(deliver)
         self._queue.append((pixels, n, deliver))
         self.waiting += n
         self.requests += 1
@@ -102,13 +129,15 @@ class Batcher:
     def withdraw(self, deliver: Deliver) -> None:
         """Takes back images that still wait, so that others may; what is in the model already runs to its end."""
         for index, (_, n, each) in enumerate(self._queue):
-            if each == deliver:
+            if each == deliver or (isinstance(each, Timed) and each.is_for(deliver)):
                 del self._queue[index]
                 self.waiting -= n
                 self.requests -= 1
                 return
 
     def _start(self) -> None:
+        if self._max_wait_ms is not None:
+            self._refuse_late(self._max_wait_ms)
         batch, n = self._take()
         if not batch or self._loop is None:
             self._scheduled = False
@@ -134,6 +163,16 @@ class Batcher:
             count += 1
         batch, self._queue = self._queue[:count], self._queue[count:]
         return batch, n
+
+    def _refuse_late(self, limit_ms: float) -> None:
+        """Those that have waited too long cost the others no more time. The queue is in order of arrival."""
+        now_s = time.perf_counter()
+        late = [each for each in self._queue if cast("Timed", each[2]).waited_ms(now_s) > limit_ms]
+        self._queue = self._queue[len(late) :]
+        self.waiting -= sum(n for _, n, _ in late)
+        self.requests -= len(late)
+        for _, _, deliver in late:
+            _hand(deliver, waited_too_long(limit_ms))
 
     def _timed(self, batch: list[Waiting], n: int) -> tuple[Probs, float]:
         started = time.perf_counter()

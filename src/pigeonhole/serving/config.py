@@ -12,6 +12,7 @@ from typing import Any
 
 from pigeonhole.core.errors import SpecError, UsageError, listing
 from pigeonhole.serving.auth import is_loopback
+from pigeonhole.serving.limits import NO_LIMITS, Limits
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ServedDeployment:
         threads: threads that one batch may use.
         log_images: whether its prediction log keeps the images, or only statistics of them.
         memory_gib: more memory than that, GiB, ends a script's process; `None` sets no limit.
+        limits: of its requests, and of its image log.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ServedDeployment:
     threads: int = 1
     log_images: bool = True
     memory_gib: float | None = None
+    limits: Limits = NO_LIMITS
 
     @property
     def model_name(self) -> str:
@@ -56,6 +59,9 @@ class ServingConfig:
         host: the address to listen on.
         port: 0 means any free one.
         key_hashes: SHA-256 of the accepted keys; none means that nobody needs a key.
+        tls_certificate: a PEM file; with it, and the key, the socket speaks TLS alone. A `probe_fd`, which only this
+            machine reaches, does not.
+        tls_key: the certificate's private key, a PEM file.
         max_body_bytes: a larger body is refused with 413.
         max_images: more images in one request are refused with 422.
         max_pixels: an image file with more pixels is refused with 422, before it is decoded: decoding takes some 16
@@ -64,6 +70,8 @@ class ServingConfig:
         max_waiting_requests: more requests than this waiting for a model, and further ones are refused with 429.
         request_timeout_s: a request that has not come whole and been answered by then is refused with 408.
         drain_s: how long answers under way may take after SIGTERM.
+        linger: whether it stays awake for a moment after an answer, where the next request keeps coming at once; who
+            reads its load from the processor time that it uses wants it not to.
         socket_fd: a listening socket that was inherited; then host and port only describe it.
         probe_fd: a second listening socket that was inherited, by which a supervisor reaches this very process where
             several share the first.
@@ -83,6 +91,8 @@ class ServingConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     key_hashes: tuple[str, ...] = ()
+    tls_certificate: str | None = None
+    tls_key: str | None = None
     max_body_bytes: int = 32 << 20
     max_images: int = 4096
     max_pixels: int = 16_000_000
@@ -90,6 +100,7 @@ class ServingConfig:
     max_waiting_requests: int = 1000
     request_timeout_s: float = 60.0
     drain_s: float = 10.0
+    linger: bool = True
     socket_fd: int | None = None
     probe_fd: int | None = None
     shared_folder: str | None = None
@@ -143,10 +154,13 @@ class ServingConfig:
                 f"the keys {', '.join(_KINDS)}; in a deployment {', '.join(_DEPLOYMENT_KINDS)}",
                 "correct the keys named above",
             )
-        deployments = tuple(
-            ServedDeployment(**{**item, "bundle_folder": Path(item["bundle_folder"])}) for item in value["deployments"]
-        )
+        deployments = tuple(_deployment(item) for item in value["deployments"])
         return cls(**{**value, "deployments": deployments, "key_hashes": tuple(value.get("key_hashes", ()))})
+
+
+def _deployment(item: dict[str, Any]) -> ServedDeployment:
+    limits = Limits(**item.get("limits", {}))
+    return ServedDeployment(**{**item, "bundle_folder": Path(item["bundle_folder"]), "limits": limits})
 
 
 Kinds = Mapping[str, tuple[type, ...]]
@@ -159,7 +173,9 @@ _DEPLOYMENT_KINDS: Kinds = {
     "threads": (int,),
     "log_images": (bool,),
     "memory_gib": (int, float, type(None)),
+    "limits": (dict,),
 }
+_LIMIT_KINDS: Kinds = {field.name: (int, float, type(None)) for field in dataclasses.fields(Limits)}
 _KINDS: Kinds = {
     "deployments": (list,),
     "endpoint": (str, type(None)),
@@ -167,6 +183,8 @@ _KINDS: Kinds = {
     "host": (str,),
     "port": (int,),
     "key_hashes": (list,),
+    "tls_certificate": (str, type(None)),
+    "tls_key": (str, type(None)),
     "max_body_bytes": (int,),
     "max_images": (int,),
     "max_pixels": (int,),
@@ -174,6 +192,7 @@ _KINDS: Kinds = {
     "max_waiting_requests": (int,),
     "request_timeout_s": (int, float),
     "drain_s": (int, float),
+    "linger": (bool,),
     "socket_fd": (int, type(None)),
     "probe_fd": (int, type(None)),
     "shared_folder": (str, type(None)),
@@ -189,6 +208,9 @@ def _problems(value: Any) -> list[str]:
         for index, item in enumerate(deployments):
             wanted = ("name", "model", "bundle_folder", "traffic")
             problems += _unfit(item, _DEPLOYMENT_KINDS, wanted, f"deployments[{index}].")
+            limits = item.get("limits") if isinstance(item, dict) else None
+            if isinstance(limits, dict):
+                problems += _unfit(limits, _LIMIT_KINDS, (), f"deployments[{index}].limits.")
     return problems
 
 

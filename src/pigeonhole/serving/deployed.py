@@ -55,17 +55,22 @@ class Answering:
         told: its name and shares.
         log: where its answers are written; `None` keeps none.
         class_names: what it may say, as metrics count it; none where nothing is classified.
+        config: how long a request may take, where the deployment itself does not say.
     """
 
     is_script: ClassVar[bool] = False
     batcher: Queue
 
-    def __init__(self, told: ServedDeployment, log: PredictionLog | None, class_names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, told: ServedDeployment, log: PredictionLog | None, config: ServingConfig, class_names: Sequence[str] = ()
+    ) -> None:
         self.name = told.name
         self.model = told.model_name
         self.model_name, self.model_version = split_model(told.model_name)
         self.traffic = told.traffic
         self.mirror = told.mirror
+        timeout_ms = told.limits.request_timeout_ms
+        self.timeout_s = config.request_timeout_s if timeout_ms is None else timeout_ms / 1e3
         self.log = log
         self.metrics = Metrics(class_names)
         self.name_header = (b"azureml-model-deployment", told.name.encode())
@@ -117,7 +122,7 @@ class Deployed(Answering):
         seconds_per_image: float,
         config: ServingConfig,
     ) -> None:
-        super().__init__(told, log, bundle.class_names)
+        super().__init__(told, log, config, bundle.class_names)
         self.bundle = bundle
         self.facts = Facts(
             told.model_name,
@@ -134,7 +139,8 @@ class Deployed(Answering):
             bundle.shape_HWC,
             config.max_waiting_images,
             seconds_per_image,
-            max_requests=config.max_waiting_requests,
+            max_requests=told.limits.max_waiting_requests or config.max_waiting_requests,
+            max_wait_ms=told.limits.max_queue_wait_ms,
         )
 
     def run(self, images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -68,6 +68,18 @@ def too_many(waiting: int, what: str) -> RequestError:
     )
 
 
+def waited_too_long(limit_ms: float) -> RequestError:
+    """The refusal of a request whose turn did not come in time."""
+    return RequestError(
+        429,
+        "waited_too_long",
+        f"a request that waited longer than {limit_ms:.0f} ms for its turn",
+        "fewer at a time",
+        "send it again in a second, or deploy with more workers",
+        {"retry-after": "1"},
+    )
+
+
 def too_slow(limit_ms: float) -> RequestError:
     """The refusal of a request whose time is over; the rest of it, if any, is not read."""
     return RequestError(

@@ -38,7 +38,7 @@ class Scorer:
         self.router = Router(deployments)
         self.under_way: dict[str, Exchange | ScriptExchange] = {}
         self._mirrors = {deployment.name: _mirror(deployment) for deployment in deployments if deployment.mirror}
-        self._timeout_ms = config.request_timeout_s * 1e3
+        self._timeout_s = config.request_timeout_s
         self._is_endpoint = config.endpoint is not None
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="decode")
         self._off_loop = 0
@@ -51,6 +51,11 @@ class Scorer:
         """Answers with a model that the request's path names."""
         self._begin(dialect, request, respond, self.router.of_model(model, version, request.headers))
 
+    def limit_s(self, request: Request) -> float:
+        """How long a request may take: as its deployment says, or the server where none has it in hand."""
+        exchange = self.under_way.get(request.id)
+        return exchange.deployment.timeout_s if exchange else self._timeout_s
+
     def give_up(self, request: Request) -> bool:
         """Ends a request whose time is over, as Azure does: a server by itself says 500, an endpoint 408.
 
@@ -62,11 +67,11 @@ class Scorer:
         if exchange.is_read and not self._is_endpoint:
             if exchange.deployment.is_script:
                 return True  # how long it may take is told by SCORING_TIMEOUT_MS
-            received = f"Scoring timeout after {self._timeout_ms:.0f} ms"
+            received = f"Scoring timeout after {exchange.deployment.timeout_s * 1e3:.0f} ms"
             accepted = "a model that answers in time"
             exchange.give_up(RequestError(500, "scoring_timeout", received, accepted, "send fewer images"))
         else:
-            exchange.give_up(too_slow(self._timeout_ms))
+            exchange.give_up(too_slow(exchange.deployment.timeout_s * 1e3))
         return True
 
     def close(self) -> None:

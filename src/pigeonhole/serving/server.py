@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import uuid
+import warnings
 from types import FrameType
 from typing import Any, cast
 
@@ -22,12 +23,16 @@ from pigeonhole import scripts
 from pigeonhole.bundle import Bundle, load
 from pigeonhole.images import Shape
 from pigeonhole.predictions import PredictionLog
+from pigeonhole.predictions.retention import LIMIT_BYTES
+from pigeonhole.predictions.retention import Limits as ImageLimits
+from pigeonhole.serving import memory
 from pigeonhole.serving.app import App
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
 from pigeonhole.serving.connection import Connection
 from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.listening import BACKLOG, listen
 from pigeonhole.serving.scripted.deployment import NO_IMAGE, Scripted
+from pigeonhole.serving.tls import Certificate, files
 
 logger = logging.getLogger("pigeonhole.serving")
 INTERRUPTED = 130
@@ -38,7 +43,7 @@ SHED = signal.SIGUSR2
 GRACE_S = 0.2
 IDLE_S = 75.0
 # uvicorn ticks ten times a second.
-LOOK_TICKS = 2
+LOOK_TICKS, CERTIFICATE_TICKS = 2, 10
 LOOK_S = 0.1
 
 
@@ -50,17 +55,20 @@ def run(config: ServingConfig) -> int:
 
     Raises:
         ConflictError: the port is taken.
-        UsageError: this machine has no such address, or the port is not allowed.
+        UsageError: this machine has no such address, the port is not allowed, or the files of TLS do not serve.
         DataError: the bundle is damaged or cannot be run.
         GateError: it does not reproduce its probe.
     """
     started = time.perf_counter()
+    memory.give_back()
     _log_to_stderr()
+    told = files(config.tls_certificate, config.tls_key)
+    certificate = Certificate(told) if told else None
     inherited = config.socket_fd
     listener = listen(config.host, config.port) if inherited is None else socket.socket(fileno=inherited)
     deployments = [_prepare(config, told) for told in config.deployments]
     app = App(config, deployments, uuid.uuid4().hex[:12])
-    server = _Server(app, config, listener, started)
+    server = _Server(app, config, listener, started, certificate)
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -129,6 +137,9 @@ def _open_log(
         class_names=class_names,
         shape_HWC=shape_HWC,
         log_images=told.log_images,
+        image_limits=ImageLimits(
+            LIMIT_BYTES if told.limits.max_mib is None else int(told.limits.max_mib * (1 << 20)), told.limits.days
+        ),
     )
 
 
@@ -137,7 +148,14 @@ def _leave_to_the_server(number: int, frame: FrameType | None) -> None:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: App, config: ServingConfig, listener: socket.socket, started: float) -> None:
+    def __init__(
+        self,
+        app: App,
+        config: ServingConfig,
+        listener: socket.socket,
+        started: float,
+        certificate: Certificate | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 cast("Any", app),  # no ASGI application: `Connection` hands it whole requests
@@ -157,23 +175,41 @@ class _Server(uvicorn.Server):
         self._serving = config
         self._started_at = started
         self._listener = listener
+        self._certificate = certificate
         self._loop: asyncio.AbstractEventLoop | None = None
         self._said_goodbye = False
         self.ended_by: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        # uvicorn would speak TLS on all sockets, and wait a minute for a client that does not.
+        await super().startup([])
         self._loop = asyncio.get_running_loop()
+        for each in sockets or ():
+            self.servers.append(await self._accept_from(each))
         self._app.pages.ready = True
         self._app.meter.asked["pigeonhole_connections"] = lambda: len(self.server_state.connections)
         address = self._listener.getsockname()
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         seconds = time.perf_counter() - self._started_at
-        logger.info("%s ready at http://%s:%d after %.2f s", _shown(self._serving), host, address[1], seconds)
+        scheme = "https" if self._certificate else "http"
+        logger.info("%s ready at %s://%s:%d after %.2f s", _shown(self._serving), scheme, host, address[1], seconds)
         announce(self._serving.status_fd, {"ready": True, "port": address[1], "seconds": round(seconds, 3)})
+
+    async def _accept_from(self, each: socket.socket) -> asyncio.Server:
+        tls = self._certificate.context if self._certificate and each is self._listener else None
+        limit_s = self._serving.request_timeout_s if tls else None
+        return await asyncio.get_running_loop().create_server(
+            lambda: Connection(self.config, self.server_state, None),
+            sock=each,
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=limit_s,
+        )
 
     async def on_tick(self, counter: int) -> bool:
         self._app.meter.keep_up()
+        if self._certificate and counter % CERTIFICATE_TICKS == 0:
+            self._certificate.look()
         if counter % LOOK_TICKS == 0:
             now_s = time.monotonic()
             for connection in list(self.server_state.connections):
@@ -233,6 +269,8 @@ class _Server(uvicorn.Server):
         # Who has not sent the rest of a request by now is let go; the loop does not end while a connection is open.
         for connection in list(self.server_state.connections):
             cast("Connection", connection).abort()
+        # Who never ended the greeting of TLS is known to the loop alone, which ends it, and warns of it.
+        warnings.filterwarnings("ignore", "unclosed resource", ResourceWarning)
         await asyncio.sleep(0)
 
 

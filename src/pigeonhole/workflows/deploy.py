@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pigeonhole import bundle, endpoints, scripts
 from pigeonhole.core.errors import GateError, UsageError
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.serving.limits import Limits
 from pigeonhole.workflows.bundles import served_folder
 
 HEALTHY = "Healthy"
@@ -25,6 +27,11 @@ def deploy(
     traffic: Mapping[str, int] | str | None = None,
     key: str | None = None,
     log_images: bool = True,
+    request_settings: Mapping[str, Any] | None = None,
+    image_log: Mapping[str, Any] | None = None,
+    workers: int | str | None = None,
+    tls_certificate: str | Path | None = None,
+    tls_key: str | Path | None = None,
     workspace: Workspace | str | Path | None = None,
 ) -> endpoints.EndpointStatus:
     """A model behind an endpoint, in the background; its state says whether it answers, why not, and what to do.
@@ -41,13 +48,21 @@ def deploy(
             beside others, and everything alone.
         key: what requests must carry as `Authorization: Bearer KEY`; `None` asks for none on loopback.
         log_images: whether the prediction log keeps the images, or only statistics of them.
+        request_settings: Azure's, for this deployment: `request_timeout_ms`, `max_concurrent_requests_per_instance`
+            (twice as many may wait in each worker; else a thousand), `max_queue_wait_ms`.
+        image_log: how many images the prediction log keeps: `max_mib` and `days`; `None` means 1,024 MiB of any age.
+        workers: the number of server processes: `2`, or `1:4` for one, and up to four where requests wait. `None`
+            leaves it.
+        tls_certificate: a PEM file; with it, the endpoint answers by HTTPS alone. Empty ends that; `None` leaves it.
+        tls_key: the certificate's key, a PEM file without a password.
         workspace: where the model is registered and the endpoint recorded.
 
     Raises:
         NotFoundError: there is no such model.
-        UsageError: a name, a number or a share is unfit.
+        UsageError: a name, a number, a share or a limit is unfit, or the files of TLS do not serve.
         DataError: the bundle's files are not what its manifest says.
     """
+    limits = Limits.of(request_settings, image_log)
     space = Workspace.find(workspace)
     folder, name = served_folder(model, space)
     _verify(folder)
@@ -64,6 +79,10 @@ def deploy(
         traffic=traffic,
         keys=(key,) if key else None,
         log_images=log_images,
+        limits=limits,
+        workers=workers,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
     )
 
 

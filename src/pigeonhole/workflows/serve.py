@@ -9,6 +9,7 @@ from pathlib import Path
 from pigeonhole import serving
 from pigeonhole.core.errors import UsageError
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.serving import tls
 from pigeonhole.workflows.bundles import served_folder
 
 
@@ -21,6 +22,8 @@ def serve(
     key_hashes: Sequence[str] = (),
     name: str | None = None,
     access_log: str | None = None,
+    tls_certificate: str | Path | None = None,
+    tls_key: str | Path | None = None,
     workspace: Workspace | str | Path | None = None,
 ) -> int:
     """Answers requests until SIGINT or SIGTERM. The folder of a bundle or a script needs no workspace.
@@ -33,6 +36,8 @@ def serve(
         key_hashes: the SHA-256 of further keys that are accepted: who starts the server need not know them.
         name: what answers call the model; `None` means its registered name, or the folder.
         access_log: a file that gets a JSON line for each answer, or `-` for stdout; `None` writes none.
+        tls_certificate: a PEM file; with it, the server answers by HTTPS alone.
+        tls_key: the certificate's key, a PEM file without a password. Both are read again when they change.
         workspace: where the model is registered.
 
     Returns:
@@ -40,13 +45,22 @@ def serve(
 
     Raises:
         DataError: a script cannot be started; the traceback is on stderr.
-        UsageError: the port is taken, the address is off loopback and there is no key, or a hash is none.
+        UsageError: the port is taken, the address is off loopback and there is no key, a hash is none, or the files
+            of TLS do not serve.
     """
+    told = tls.files(tls_certificate, tls_key) or (None, None)
     folder, found = served_folder(model, workspace)
     hashes = (*((serving.hash_key(key),) if key else ()), *_checked(key_hashes))
     return serving.run(
         serving.ServingConfig.of_bundle(
-            folder, model=name or found, host=host, port=port, key_hashes=hashes, access_log=access_log
+            folder,
+            model=name or found,
+            host=host,
+            port=port,
+            key_hashes=hashes,
+            access_log=access_log,
+            tls_certificate=told[0],
+            tls_key=told[1],
         )
     )
 

@@ -200,7 +200,11 @@ class DeployStage(Stage):
     cpu: float = Field(1.0, gt=0)
     memory: float = Field(1.0, gt=0)
     deployment: str = "blue"
-    image_log: bool = True
+    image_log: bool | dict[str, float] = True
+    request_settings: dict[str, int] = Field(default_factory=dict)
+    workers: int | str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
 
     @override
     def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
@@ -212,7 +216,12 @@ class DeployStage(Stage):
             cpu=self.cpu,
             memory_gib=self.memory,
             deployment=self.deployment,
-            log_images=self.image_log,
+            log_images=self.image_log is not False,
+            request_settings=self.request_settings,
+            image_log=self.image_log if isinstance(self.image_log, dict) else None,
+            workers=self.workers,
+            tls_certificate=self.tls_certificate,
+            tls_key=self.tls_key,
             workspace=space,
         )
         deploy.require_deployed(status)

@@ -13,7 +13,7 @@ import orjson
 
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.serving.http import Headers, Reply, RequestError
-from pigeonhole.serving.protocols import base64_images, image_body, multipart, rows
+from pigeonhole.serving.protocols import base64_images, image_body, multipart, pieces, rows
 from pigeonhole.serving.protocols.decoded import (
     LARGE_BYTES,
     SCALES,
@@ -28,6 +28,7 @@ from pigeonhole.serving.protocols.decoded import (
 from pigeonhole.serving.protocols.parsing import EXAMPLE, kind, parse, unfit_count, unfit_options, unknown
 
 KEYS = ("data", "scale", "invert")
+_ROWS = (b"data",)
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -60,7 +61,7 @@ def decode_json(body: bytes, facts: Facts) -> Decoded | Work:
         DataError: it is, and its images cannot be used; every position is named, up to ten.
     """
     if len(body) > LARGE_BYTES:
-        return lambda: finished(_read(body, facts))
+        return lambda: pieces.quick(body, _ROWS, facts) or finished(_read(body, facts))
     return _read(body, facts)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pigeonhole.core.errors import DataError, listing
 from pigeonhole.serving.http import Headers, RequestError
-from pigeonhole.serving.protocols import csv_table, rows
+from pigeonhole.serving.protocols import csv_table, pieces, rows
 from pigeonhole.serving.protocols.azure import check_encoding, encode
 from pigeonhole.serving.protocols.base64_images import read_texts
 from pigeonhole.serving.protocols.decoded import LARGE_BYTES, SCALES, Decoded, Dialect, Facts, Work, finished
@@ -19,6 +19,7 @@ from pigeonhole.serving.protocols.parsing import kind, parse, short, unfit_count
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 PARAMS = ("scale", "invert")
+_ROWS = (b"inputs", b"instances")
 _EXAMPLE = '{"instances": [[0, 0, 127, …]]}'
 _ACCEPTED = (
     f'one of {", ".join(FORMS)}, such as {_EXAMPLE}, and if need be "params": {{"scale": "0-1", "invert": true}}'
@@ -47,7 +48,7 @@ def decode(body: bytes, headers: Headers, _query: bytes, facts: Facts) -> Decode
             f"send JSON: {_EXAMPLE}",
         )
     if len(body) > LARGE_BYTES:
-        return lambda: finished(_read(parse(body, _EXAMPLE), facts))
+        return lambda: pieces.quick(body, _ROWS, facts) or finished(_read(parse(body, _EXAMPLE), facts))
     return _read(parse(body, _EXAMPLE), facts)
 
 

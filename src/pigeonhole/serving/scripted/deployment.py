@@ -73,18 +73,19 @@ class Scripted(Answering):
         # Here, so that a server of bundles starts without it.
         from pigeonhole.scripts import Runner
 
-        super().__init__(told, log)
+        super().__init__(told, log, config)
         limit_ms = _limit_ms()
         timeout_s = limit_ms / 1e3
         if config.endpoint is not None:
             # The time of a request is over before; this is for copies, which nobody waits for.
-            timeout_s = min(timeout_s, config.request_timeout_s + MARGIN_S)
-        self.timeout_ms = timeout_s * 1e3
+            timeout_s = min(timeout_s, self.timeout_s + MARGIN_S)
+        self.scoring_ms = timeout_s * 1e3
+        self.max_wait_ms = told.limits.max_queue_wait_ms
         self.hides_key = bool(config.key_hashes)
         memory_bytes = int(told.memory_gib * (1 << 30)) if told.memory_gib else None
         environment = _environment(script, told.threads, limit_ms)
         self.runner = Runner(script, f"{told.name} ({told.model_name})", environment, timeout_s, memory_bytes)
-        self.batcher = ScriptQueue(config.max_waiting_requests)
+        self.batcher = ScriptQueue(told.limits.max_waiting_requests or config.max_waiting_requests)
 
     @property
     def is_well(self) -> bool:

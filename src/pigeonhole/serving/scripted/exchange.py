@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 
 from pigeonhole.predictions import Entry
-from pigeonhole.scripts import Answer, Question
+from pigeonhole.scripts import Answer, Question, Unanswered
 from pigeonhole.scripts.asking import Outcome
-from pigeonhole.serving.failures import failed
+from pigeonhole.serving.failures import failed, waited_too_long
 from pigeonhole.serving.http import Reply, Request, Respond
 from pigeonhole.serving.scripted.deployment import Scripted
 from pigeonhole.serving.scripted.replies import reply_to, signed
@@ -58,6 +58,8 @@ class ScriptExchange:
             self.is_read = True
             self.deployment.batcher.enter(len(content))
             self._question = question_of(self.request, content, self.request.id, self.deployment, self._deliver)
+            if self.deployment.max_wait_ms is not None:
+                self._question.until_s = time.monotonic() + self.deployment.max_wait_ms / 1e3
             self.deployment.ask(self._question)
         except Exception as error:  # noqa: BLE001 - the edge of a request
             self.fail(error)
@@ -79,8 +81,12 @@ class ScriptExchange:
             self._loop.call_soon_threadsafe(self._take, outcome)
 
     def _take(self, outcome: Outcome) -> None:
-        if not self.is_over:
-            reply, answer = reply_to(outcome, self.request.id, self.deployment.timeout_ms, deployed=self._is_endpoint)
+        if self.is_over:
+            return
+        if isinstance(outcome, Unanswered) and outcome.has_waited:
+            self.fail(waited_too_long(self.deployment.max_wait_ms or 0.0))
+        else:
+            reply, answer = reply_to(outcome, self.request.id, self.deployment.scoring_ms, deployed=self._is_endpoint)
             self._measure(answer)
             self._finish(reply, answer)
 

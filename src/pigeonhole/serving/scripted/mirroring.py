@@ -42,7 +42,7 @@ class ScriptMirror:
         def note(outcome: Outcome) -> None:
             self._copies -= 1
             self._bytes -= len(content)
-            reply, _ = reply_to(outcome, copy_id, self._target.timeout_ms, deployed=True)
+            reply, _ = reply_to(outcome, copy_id, self._target.scoring_ms, deployed=True)
             self._target.metrics.mirrored[reply.status] += 1
             latency_ms = (time.perf_counter() - started) * 1e3
             self._target.note(Entry(copy_id, received_s, latency_ms, reply.status, reply.error_code))
