@@ -13,6 +13,7 @@ from pigeonhole import endpoints
 from pigeonhole.core.errors import UsageError
 from pigeonhole.workflows.deploy import deploy as deploy_workflow
 from tests.endpoints.asking import ROWS, deploy
+from tests.endpoints.waiting import wait_for
 from tests.serving.certificates import make, trusted
 
 
@@ -38,8 +39,7 @@ def test_an_endpoint_that_speaks_tls_goes_on_doing_so(workspace, tiny, other, tm
 
     # Without its supervisor the server is looked at through TLS, and has to show this very certificate.
     os.kill(newer.pids[0], signal.SIGKILL)
-    shown = endpoints.show(workspace, "bands")
-    assert "still answers" in shown.reason
+    wait_for(lambda: "still answers" in endpoints.show(workspace, "bands").reason, "a word on the lost supervisor")
 
     plain = deploy(workspace, other, "bands:2", tls_certificate="")
     assert plain.url.startswith("http://")
