@@ -50,13 +50,13 @@ def post(client):
     return asyncio.create_task(client.post("/score", json={"data": ROWS}))
 
 
-async def posted(client):
+def posted(client):
     """A request on a connection of its own, which the call of what is returned resets."""
-    _, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+    connection = socket.create_connection(("127.0.0.1", client.base_url.port))
     # A close alone might mean that nothing more is asked, and the answer still read.
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.write(request(json.dumps({"data": ROWS}).encode()))
-    return writer.transport.abort
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.sendall(request(json.dumps({"data": ROWS}).encode()))
+    return connection.close
 
 
 async def until(condition):
@@ -111,7 +111,7 @@ def test_a_client_that_has_gone_leaves_its_place_in_the_queue(tiny, gate):
     async def scenario(client):
         first = post(client)
         await until(lambda: batcher.requests == 1 and not batcher._queue)
-        reset = await posted(client)
+        reset = posted(client)
         await until(lambda: batcher.requests == 2)
         reset()
         await until(lambda: batcher.requests == 1)
@@ -131,7 +131,7 @@ def test_a_client_that_goes_while_the_model_runs_is_counted_as_answered(tiny, ga
     app, batcher = limited(tiny, gate)
 
     async def scenario(client):
-        reset = await posted(client)
+        reset = posted(client)
         await until(lambda: batcher.requests == 1 and not batcher._queue)
         reset()
         await client.get("/ping")  # told of by the same event loop, after that
