@@ -13,7 +13,6 @@ from pigeonhole.serving.answering import Answers
 from pigeonhole.serving.application import Application
 from pigeonhole.serving.reading import Reader
 
-
 # A client within TLS is told that the connection ends, and its answer to that is waited for. One that keeps the
 # connection for later does not look, and would hold up the end of the server for as long as it may drain.
 GOODBYE_S = 0.5

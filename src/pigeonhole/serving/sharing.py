@@ -195,7 +195,7 @@ def _fold(folder: Path, join: Join) -> None:
 
 @contextlib.contextmanager
 def _abandoned(path: Path) -> Iterator[bytes | None]:
-    """What the file holds, nothing if it is damaged; `None` unless its process has ended. Kept from others inside the block."""
+    """What the file holds, nothing if it is damaged; `None` unless its process has ended. Kept from others meanwhile."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
