@@ -137,7 +137,7 @@ def _read(path: Path) -> tuple[bytes, bool] | None:
 
 
 def _whole(descriptor: int) -> bytes | None:
-    """What was left; `None` if the file is damaged, as by a power cut, which writes some of its pages and not others."""
+    """What was left; `None` if the file is damaged, as by a power cut, which writes only some of its pages."""
     room = (os.fstat(descriptor).st_size - _TURN.size) // 2 - _PLACE.size
     if room <= 0:
         return None
@@ -195,7 +195,7 @@ def _fold(folder: Path, join: Join) -> None:
 
 @contextlib.contextmanager
 def _abandoned(path: Path) -> Iterator[bytes | None]:
-    """What the file holds, nothing if it is damaged; `None` unless its process has ended. Kept from others meanwhile."""
+    """What the file holds, nothing if it is damaged; `None` unless its process has ended. Kept from others."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
