@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 
@@ -76,6 +77,24 @@ def test_it_may_go_to_stdout(tiny, tmp_path):
         request_id = server.client.get("/ping").headers["x-request-id"]
     lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
     assert [line["request_id"] for line in lines] == [request_id]
+
+
+def test_whoever_stops_reading_stdout_does_not_keep_it_from_ending(monkeypatch, caplog, by_hand):
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "w") as stdout:
+        monkeypatch.setattr(access_log, "STDOUT_MS", 10)
+        monkeypatch.setattr("sys.stdout", stdout)
+        log = AccessLog("-")
+        for number in range(2000):  # several times what a pipe holds
+            log.add(access(number))
+        log.close()
+        stdout.close()
+        lines = reader.read().splitlines()
+    assert log.dropped == 2000
+    assert "nobody reads stdout" in caplog.text
+    # What was written before are whole lines.
+    assert [json.loads(line)["request_id"] for line in lines] == [f"x-{number}" for number in range(len(lines))]
+    assert lines
 
 
 def test_what_a_client_calls_itself_cannot_fill_the_disk():

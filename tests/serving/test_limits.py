@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
+import struct
 import threading
 
 import numpy as np
@@ -15,6 +18,7 @@ from pigeonhole.serving.deployed import Deployed
 from pigeonhole.serving.limits import Limits
 from tests.bundle.tiny_onnx import band_images
 from tests.serving.in_process import asking
+from tests.serving.test_connection import request
 
 ROWS = band_images(1)[0].reshape(1, -1).tolist()
 
@@ -44,6 +48,15 @@ def limited(bundle, gate, **settings):
 
 def post(client):
     return asyncio.create_task(client.post("/score", json={"data": ROWS}))
+
+
+def posted(client):
+    """A request on a connection of its own, which the call of what is returned resets."""
+    connection = socket.create_connection(("127.0.0.1", client.base_url.port))
+    # A close alone might mean that nothing more is asked, and the answer still read.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.sendall(request(json.dumps({"data": ROWS}).encode()))
+    return connection.close
 
 
 async def until(condition):
@@ -88,6 +101,45 @@ def test_who_waits_too_long_for_a_turn_is_refused(tiny, gate):
     assert answers[1].json()["error_code"] == "waited_too_long"
     assert answers[1].headers["retry-after"] == "1"
     assert (batcher.waiting, batcher.requests) == (0, 0)
+    # A sum that a negative wait had made fall, Prometheus would take for a server that was started again.
+    assert app.scorer.router.choose({}).metrics.queue_wait.total >= 2 * 0.02
+
+
+def test_a_client_that_has_gone_leaves_its_place_in_the_queue(tiny, gate):
+    app, batcher = limited(tiny, gate, max_concurrent_requests_per_instance=1)
+
+    async def scenario(client):
+        first = post(client)
+        await until(lambda: batcher.requests == 1 and not batcher._queue)
+        reset = posted(client)
+        await until(lambda: batcher.requests == 2)
+        reset()
+        await until(lambda: batcher.requests == 1)
+        second = post(client)
+        await until(lambda: batcher.requests == 2)
+        gate.set()
+        return (await first).status_code, (await second).status_code
+
+    assert asking(app, scenario) == (200, 200)
+    assert not app.scorer.under_way
+    metrics = app.scorer.router.choose({}).metrics
+    assert metrics.answered == {("/score", 200): 2, ("/score", 499): 1}
+    assert metrics.errors == {"client_gone": 1}
+
+
+def test_a_client_that_goes_while_the_model_runs_is_counted_as_answered(tiny, gate):
+    app, batcher = limited(tiny, gate)
+
+    async def scenario(client):
+        reset = posted(client)
+        await until(lambda: batcher.requests == 1 and not batcher._queue)
+        reset()
+        await client.get("/ping")  # told of by the same event loop, after that
+        gate.set()
+        return (await client.post("/score", json={"data": ROWS})).status_code
+
+    assert asking(app, scenario) == 200
+    assert app.scorer.router.choose({}).metrics.answered == {("/score", 200): 2}
 
 
 def test_what_takes_longer_than_a_deployment_allows_gets_408(tiny, gate):

@@ -53,3 +53,16 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="Not a directory"):
         Shared(tmp_path / "file" / "shared", together)
+
+
+@pytest.mark.parametrize("damaged", [b"", bytes(100), bytes(40_000), b"\1" * 40_000])
+def test_what_a_power_cut_left_is_lost_and_stops_nobody(tmp_path, caplog, damaged):
+    first = Shared(tmp_path, together)
+    path = tmp_path / "0123456789ab.shared"
+    path.write_bytes(damaged)
+    first.leave(b"a")
+    assert first.others() == ([], [])
+    first.close()
+    assert Shared(tmp_path, together).others() == ([], [b"a"])
+    assert not path.exists()
+    assert caplog.text.count("are damaged, and lost") == 1

@@ -128,6 +128,19 @@ def test_a_server_ends_though_clients_keep_it_waiting(tiny, pair, tmp_path):
         assert server.process.wait(30) == 0, server.log
 
 
+def test_a_client_that_keeps_its_connection_for_later_does_not_hold_up_the_end(tiny, pair, tmp_path):
+    with (
+        serving(tmp_path, bundle_folder=str(tiny.folder), drain_s=600, **told(pair)) as server,
+        connected(server, trusted(pair)) as connection,
+    ):
+        client = Client(connection)
+        client.send(request(BODIES[0]))
+        assert label(client.answer()) == CLASS_NAMES[LABELS_N[0]]
+        server.process.terminate()
+        assert server.process.wait(60) == 0, server.log  # the loop itself would wait for it for 30 s, or for drain_s
+        assert connection.recv(1) == b""
+
+
 def test_unfit_files_are_told_apart(tmp_path):
     pair, another, locked = make(tmp_path), make(tmp_path, "another"), make(tmp_path, "locked", b"secret")
     empty = tmp_path / "empty.pem"

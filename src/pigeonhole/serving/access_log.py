@@ -8,10 +8,12 @@ alone is told.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import functools
 import logging
 import os
+import select
 import sys
 import threading
 import time
@@ -27,6 +29,8 @@ from pigeonhole.core.errors import UsageError
 logger = logging.getLogger("pigeonhole.serving")
 STDOUT = "-"
 WRITE_S = 0.1
+# So long the end of the server waits for whoever reads stdout.
+STDOUT_MS = 1000
 # What may wait for the disk; a full one drops lines and counts them.
 CAPACITY = 50_000
 # Together with the older ones a log takes up to half a GiB.
@@ -121,9 +125,9 @@ class AccessLog:
     def __init__(self, target: str) -> None:
         self.dropped = 0
         self._waiting: deque[bytes] = deque()
-        self._file = _Stdout() if target == STDOUT else _File(Path(target))
         self._is_failing = False
         self._closing = threading.Event()
+        self._file = _Stdout(self._closing) if target == STDOUT else _File(Path(target))
         self._thread = threading.Thread(target=self._write_on, name="access-log", daemon=True)
         self._thread.start()
 
@@ -160,9 +164,29 @@ class AccessLog:
 
 
 class _Stdout:
+    """Written in whole lines so short that a pipe takes each piece at once: other processes may write into it too.
+
+    Args:
+        closing: set when the server ends, which a reader who has stopped reading must not prevent.
+    """
+
+    def __init__(self, closing: threading.Event) -> None:
+        self._closing = closing
+        sys.stdout.flush()
+        self._descriptor = sys.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLOUT)
+
     def write(self, lines: bytes) -> None:
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+        while lines:
+            self._wait()
+            end = lines.rfind(b"\n", 0, select.PIPE_BUF) + 1 or select.PIPE_BUF
+            lines = lines[os.write(self._descriptor, lines[:end]) :]
+
+    def _wait(self) -> None:
+        while not self._poll.poll(STDOUT_MS):
+            if self._closing.is_set():
+                raise BlockingIOError(errno.EAGAIN, "nobody reads stdout")
 
     def close(self) -> None:
         """It is not ours to close."""

@@ -71,6 +71,8 @@ class Answers:
         """The client has gone; an answer that is still to come finds nobody."""
         self.is_closing = True
         self._waiting.clear()
+        if self.answering is not None:
+            self._app.abandon(self.answering)
 
     def take(self, request: Request, keep: bool, reply: Reply | None) -> None:
         """Answers a request in its turn.

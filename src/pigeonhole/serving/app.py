@@ -97,6 +97,10 @@ class App:
         """Answers a scoring request whose time is over; what it still computes goes nowhere. False for others."""
         return self.scorer.give_up(request)
 
+    def abandon(self, request: Request) -> None:
+        """The client of a request under way has gone: its place in the queue is left to others."""
+        self.scorer.abandon(request)
+
     def answered(self, request: Request, reply: Reply, size_bytes: int, peer: Any) -> None:
         """Counts an answer of so many bytes (of none, where the client had gone), and logs it where that is wanted."""
         duration_s = time.perf_counter() - request.began_s

@@ -35,3 +35,6 @@ class Application(Protocol):
 
     def give_up(self, request: Request) -> bool:
         """Answers a request whose time is over; False if it does not know it."""
+
+    def abandon(self, request: Request) -> None:
+        """The client of a request under way has gone."""

@@ -68,7 +68,7 @@ class Batcher:
     Attributes:
         waiting: images that wait or are in the model …
         requests: … and of how many requests.
-        started_s: when the last run began, by `time.perf_counter`.
+        started_s: when the last batch was begun, by `time.perf_counter`.
         sizes: the images of each run.
         durations: its seconds.
     """
@@ -126,23 +126,29 @@ class Batcher:
             # Runs after every request of this turn of the loop has been submitted.
             loop.call_soon(self._start)
 
-    def withdraw(self, deliver: Deliver) -> None:
-        """Takes back images that still wait, so that others may; what is in the model already runs to its end."""
+    def withdraw(self, deliver: Deliver) -> bool:
+        """Takes back images that still wait, so that others may; what is in the model already runs to its end.
+
+        Returns:
+            Whether they still waited.
+        """
         for index, (_, n, each) in enumerate(self._queue):
             if each == deliver or (isinstance(each, Timed) and each.is_for(deliver)):
                 del self._queue[index]
                 self.waiting -= n
                 self.requests -= 1
-                return
+                return True
+        return False
 
     def _start(self) -> None:
+        # Of those that are refused too: measured to the run before, their wait could be less than none.
+        self.started_s = time.perf_counter()
         if self._max_wait_ms is not None:
             self._refuse_late(self._max_wait_ms)
         batch, n = self._take()
         if not batch or self._loop is None:
             self._scheduled = False
             return
-        self.started_s = time.perf_counter()
         if self._always_beside or n * self._seconds_per_image > INLINE_S:
             running = self._loop.run_in_executor(None, self._timed, batch, n)
             running.add_done_callback(lambda done: self._finish(batch, n, done.exception() or done.result()))
@@ -166,8 +172,7 @@ class Batcher:
 
     def _refuse_late(self, limit_ms: float) -> None:
         """Those that have waited too long cost the others no more time. The queue is in order of arrival."""
-        now_s = time.perf_counter()
-        late = [each for each in self._queue if cast("Timed", each[2]).waited_ms(now_s) > limit_ms]
+        late = [each for each in self._queue if cast("Timed", each[2]).waited_ms(self.started_s) > limit_ms]
         self._queue = self._queue[len(late) :]
         self.waiting -= sum(n for _, n, _ in late)
         self.requests -= len(late)

@@ -13,6 +13,10 @@ from pigeonhole.serving.answering import Answers
 from pigeonhole.serving.application import Application
 from pigeonhole.serving.reading import Reader
 
+# A client within TLS is told that the connection ends, and its answer to that is waited for. One that keeps the
+# connection for later does not look, and would hold up the end of the server for as long as it may drain.
+GOODBYE_S = 0.5
+
 
 class Connection(asyncio.Protocol):
     """A connection, as uvicorn makes them.
@@ -78,6 +82,12 @@ class Connection(asyncio.Protocol):
         """Uvicorn calls it when the server ends: what is under way is answered."""
         if self._answers.is_idle and not self._reader.is_reading:
             self._answers.close()
+            if not self._may_half_close:
+                asyncio.get_running_loop().call_later(GOODBYE_S, self._leave)
+
+    def _leave(self) -> None:
+        if not self._answers.is_slow:
+            self.abort()
 
     def abort(self) -> None:
         """Ends it at once."""

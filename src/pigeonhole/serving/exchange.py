@@ -96,6 +96,11 @@ class Exchange:
         self.deployment.batcher.withdraw(self._deliver)
         self.fail(error)
 
+    def abandon(self, error: Exception) -> None:
+        """The client has gone: what still waits is not run. What is in the model or being read ends by itself."""
+        if self.deployment.batcher.withdraw(self._deliver):
+            self.fail(error)
+
     def _read(self, outcome: Future[Decoded]) -> None:
         if self.is_over:
             return

@@ -90,3 +90,10 @@ def too_slow(limit_ms: float) -> RequestError:
         "send fewer images at a time, or over a faster connection",
         {"connection": "close"},
     )
+
+
+def client_gone() -> RequestError:
+    """What is counted for a request whose client went before its turn came; 499 is what nginx calls it."""
+    return RequestError(
+        499, "client_gone", "a connection that ended before its answer", "a client that waits", "wait for longer"
+    )

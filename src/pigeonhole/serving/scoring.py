@@ -12,7 +12,7 @@ from typing import cast
 from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.exchange import Exchange
-from pigeonhole.serving.failures import too_many, too_slow
+from pigeonhole.serving.failures import client_gone, too_many, too_slow
 from pigeonhole.serving.http import Reply, Request, RequestError, Respond
 from pigeonhole.serving.mirroring import Mirror
 from pigeonhole.serving.protocols.azure import SCORE, SCORE_BY_QUERY
@@ -73,6 +73,12 @@ class Scorer:
         else:
             exchange.give_up(too_slow(exchange.deployment.timeout_s * 1e3))
         return True
+
+    def abandon(self, request: Request) -> None:
+        """Leaves the place in the queue of a request, whose client has gone, to others."""
+        exchange = self.under_way.get(request.id)
+        if exchange is not None:
+            exchange.abandon(client_gone())
 
     def close(self) -> None:
         """Ends the threads."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import mmap
 import os
 import struct
@@ -22,12 +23,15 @@ from pigeonhole.core.errors import ConflictError, UsageError
 from pigeonhole.core.files import write_bytes
 from pigeonhole.core.locks import exclusive
 
+logger = logging.getLogger("pigeonhole.serving")
 _TURN = struct.Struct("<Q")
 _PLACE = struct.Struct("<II")  # how many bytes, and their CRC-32
 _FIRST_ROOM = 1 << 14
 _SUFFIX = ".shared"
 _ENDED = "ended.json"
 _KEPT_NAMES = 1000
+# A place is written anew ten times a second, and read in microseconds.
+_READINGS = 1000
 Join = Callable[[list[bytes]], bytes]
 
 
@@ -120,27 +124,32 @@ class Shared:
 
 
 def _read(path: Path) -> tuple[bytes, bool] | None:
-    """What a process has left, and whether it runs; `None` if the file is no more."""
+    """What a process has left, and whether it runs; `None` if the file is no more, or damaged."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        return _whole(descriptor), not _locks(descriptor, fcntl.LOCK_SH)
+        content, runs = _whole(descriptor), not _locks(descriptor, fcntl.LOCK_SH)
+        return None if content is None else (content, runs)
     finally:
         os.close(descriptor)
 
 
-def _whole(descriptor: int) -> bytes:
+def _whole(descriptor: int) -> bytes | None:
+    """What was left; `None` if the file is damaged, as by a power cut, which writes only some of its pages."""
     room = (os.fstat(descriptor).st_size - _TURN.size) // 2 - _PLACE.size
-    while True:
+    if room <= 0:
+        return None
+    for _ in range(_READINGS):
         (turn,) = _TURN.unpack(os.pread(descriptor, _TURN.size, 0))
         start = _TURN.size + turn % 2 * (_PLACE.size + room)
         size, sum_ = _PLACE.unpack(os.pread(descriptor, _PLACE.size, start))
         content = os.pread(descriptor, min(size, room), start + _PLACE.size)
-        # It differs where the place was written anew between two of these reads.
-        if zlib.crc32(content) == sum_:
+        # It differs where the place was written anew between two of these reads. Nothing at all was never left.
+        if content and zlib.crc32(content) == sum_:
             return content
+    return None
 
 
 def _locks(descriptor: int, kind: int) -> bool:
@@ -172,7 +181,9 @@ def _fold(folder: Path, join: Join) -> None:
                 if content is None:
                     continue
                 gone.append(path)
-                if path.name not in names:
+                if not content:
+                    logger.warning("the counters in %s are damaged, and lost", path)
+                elif path.name not in names:
                     names.append(path.name)
                     contents.append(content)
             if gone:
@@ -184,7 +195,7 @@ def _fold(folder: Path, join: Join) -> None:
 
 @contextlib.contextmanager
 def _abandoned(path: Path) -> Iterator[bytes | None]:
-    """What the file holds, if its process has ended; kept from others inside the block."""
+    """What the file holds, nothing if it is damaged; `None` unless its process has ended. Kept from others."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -193,6 +204,6 @@ def _abandoned(path: Path) -> Iterator[bytes | None]:
     try:
         # Its process may have put a larger file in its place between the two calls.
         mine = _locks(descriptor, fcntl.LOCK_EX) and path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino
-        yield _whole(descriptor) if mine else None
+        yield (_whole(descriptor) or b"") if mine else None
     finally:
         os.close(descriptor)

@@ -76,6 +76,10 @@ class ScriptExchange:
         """Says that its time is over."""
         self.fail(error)
 
+    def abandon(self, error: Exception) -> None:
+        """The client has gone: the script need not answer any more."""
+        self.fail(error)
+
     def _deliver(self, outcome: Outcome) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
             self._loop.call_soon_threadsafe(self._take, outcome)
