@@ -155,7 +155,7 @@ def spoiled(tmp_path):
 def test_a_script_that_cannot_be_started_again_is_left_out_without_a_lost_request(workspace, tiny, spoiled):
     folder, mark = spoiled
     deploy(workspace, tiny)
-    status = deploy(workspace, folder, "mine:1", deployment="green", workers=(2, 2))
+    status = deploy(workspace, folder, "mine:1", deployment="green")
     before = {pid for pid in status.pids if "pigeonhole.serving" in psutil.Process(pid).cmdline()}
     mark.touch()
     os.kill(ask(status, 1, "green").json(), signal.SIGKILL)

@@ -89,8 +89,7 @@ class ScriptExchange:
             self.fail(waited_too_long(self.deployment.max_wait_ms or 0.0))
         else:
             reply, answer = reply_to(outcome, self.request.id, self.deployment.scoring_ms, deployed=self._is_endpoint)
-            if isinstance(outcome, Answer):
-                self._measure(answer)
+            self._measure(answer)
             self._finish(reply, answer)
 
     def _measure(self, answer: Answer) -> None:
