@@ -83,8 +83,8 @@ def test_a_script_beside_a_bundle_shares_its_traffic_and_never_harms_it(workspac
         assert "predictions" in ask(status, body, "blue").json()
     assert ask(status, body, "green").json() == body
     assert "ended by SIGSEGV, while it answered the request" in log_of(workspace)
-    now = endpoints.show(workspace, "bands")
-    assert (now.state, now.pids) == ("Healthy", status.pids)
+    now = wait_for(lambda: (now := endpoints.show(workspace, "bands")).state == "Healthy" and now, "a healthy endpoint")
+    assert now.pids == status.pids
 
 
 def test_copies_go_from_a_bundle_to_a_script_and_back(workspace, tiny, plain):
@@ -112,3 +112,84 @@ def test_a_script_ends_with_its_server_however_that_ends(workspace, tmp_path):
     server.kill()
     wait_for(lambda: is_gone(script.pid), "the script's end")
     assert ask(status, {"data": [[1, 2]]}).json() == [[1, 4]]
+
+
+def reasons(workspace, generation):
+    """The states of a deployment, with why it was in each."""
+    found = [event for event in endpoints.events(workspace, "bands") if event["generation"] == generation]
+    return [(event["state"], event["reason"]) for event in found]
+
+
+def test_one_end_of_a_script_is_unhealthy_and_healthy_again_with_its_reason(workspace, plain):
+    status = deploy(workspace, plain, "mine:1")
+    os.kill(ask(status, "pid").json(), signal.SIGKILL)
+    again = "mine:1 answers; started again once, lastly because it was ended by SIGKILL"
+    wait_for(lambda: reasons(workspace, 1)[-1] == ("Healthy", again), "the script's return")
+    assert reasons(workspace, 1)[-2] == (
+        "Unhealthy",
+        "the script of mine:1 does not answer: it was ended by SIGKILL",
+    )
+    now = endpoints.show(workspace, "bands")
+    assert (now.pids, now.deployments[0].restarts) == (status.pids, 1)
+
+
+SPOILED = """
+    import json, os, pathlib
+
+    def init():
+        if pathlib.Path({mark!r}).exists():
+            raise RuntimeError("the weights are gone")
+
+    def run(data):
+        return os.getpid()
+"""
+
+
+@pytest.fixture
+def spoiled(tmp_path):
+    """A script that does not start any more once there is a file; and that file."""
+    mark = tmp_path / "mark"
+    return register(write_script(tmp_path / "spoiled", SPOILED.format(mark=str(mark))), tmp_path / "staged"), mark
+
+
+def test_a_script_that_cannot_be_started_again_is_left_out_without_a_lost_request(workspace, tiny, spoiled):
+    folder, mark = spoiled
+    deploy(workspace, tiny)
+    status = deploy(workspace, folder, "mine:1", deployment="green")
+    before = {pid for pid in status.pids if "pigeonhole.serving" in psutil.Process(pid).cmdline()}
+    mark.touch()
+    os.kill(ask(status, 1, "green").json(), signal.SIGKILL)
+    codes = []
+    with httpx.Client(timeout=60) as keeping:
+
+        def is_another():
+            for client in (keeping, httpx):
+                codes.append(client.post(f"{status.url}/score", json={"data": ROWS}, timeout=60).status_code)
+            return not before & set(endpoints.show(workspace, "bands").pids)
+
+        wait_for(is_another, "servers without the script", limit_s=120)
+    assert set(codes) == {200}
+    now = endpoints.show(workspace, "bands")
+    blue, green = now.deployments
+    assert (blue.state, blue.share, green.state, green.share) == ("Healthy", 100, "Failed", 0)
+    assert "UserScriptInitFailed" in green.reason
+    assert "RuntimeError: the weights are gone" in green.reason.partition("the end of its log:\n")[2]
+    assert "deploy mine:1 as green again" in green.remedy
+    assert ask(status, 1, "green").status_code == 404
+    told = log_of(workspace)
+    assert "ended by SIGKILL" not in told.replace("of green (mine:1) is gone: it was ended by SIGKILL", "")
+    # Later changes leave it out too, until it is deployed again.
+    mark.unlink()
+    assert deploy(workspace, folder, "mine:1", deployment="green", traffic={"green": 100}).deployed
+    assert ask(status, 1).status_code == 200
+
+
+def test_alone_a_script_that_cannot_be_started_again_is_failed(workspace, spoiled):
+    folder, mark = spoiled
+    status = deploy(workspace, folder, "mine:1")
+    mark.touch()
+    os.kill(ask(status, 1).json(), signal.SIGKILL)
+    wait_for(lambda: reasons(workspace, 1)[-1][0] == "Failed", "the end of it", limit_s=120)
+    told = [state for state, _ in reasons(workspace, 1)]
+    assert "Unhealthy" in told[told.index("Healthy") :]
+    assert "RuntimeError: the weights are gone" in reasons(workspace, 1)[-1][1]

@@ -9,7 +9,7 @@ from mlflow.models import Model
 
 import pigeonhole as ph
 from pigeonhole import scripts
-from pigeonhole.core.errors import ConflictError, DataError, UsageError
+from pigeonhole.core.errors import ConflictError, DataError, NotFoundError, UsageError
 from pigeonhole.tracking.store import local_path, open_client
 from tests.scripts.writing import EXAMPLE, write_script
 
@@ -39,9 +39,13 @@ def test_what_wants_a_bundle_refuses_a_script_by_name(workspace, tmp_path):
         lambda: ph.package("mine", to=tmp_path / "package", workspace=workspace),
         lambda: ph.batch("mine", str(tmp_path), out=tmp_path / "out.csv", workspace=workspace),
         lambda: ph.compare_models(["mine", "mine"], workspace=workspace),
+        lambda: ph.evaluate("mine", workspace=workspace),
+        lambda: ph.evaluate("mine@champion", workspace=workspace),
     ):
         with pytest.raises(UsageError, match="mine:1"):
             refused()
+    with pytest.raises(NotFoundError, match="no run 'yours'"):
+        ph.evaluate("yours", workspace=workspace)
 
 
 def test_a_changed_script_is_not_deployed_nor_one_that_may_change(workspace, tmp_path):

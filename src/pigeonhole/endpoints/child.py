@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 
 from pigeonhole.endpoints.logfile import access_log, tail
 from pigeonhole.endpoints.processes import Identity, demand_s, memory_bytes
+from pigeonhole.endpoints.script_health import ScriptHealth
 from pigeonhole.serving import ServingConfig
 from pigeonhole.serving.listening import listen
 from pigeonhole.serving.tls import trusting
@@ -30,6 +32,8 @@ LOG_LINES = 15
 # Where the servers of an endpoint leave their counters for each other.
 SHARED = "metrics"
 _PROBE_HOST = "127.0.0.1"
+# One that leaves takes its own file with it, and not that of its successor.
+_numbers = itertools.count(1)
 
 
 class Child:
@@ -46,14 +50,18 @@ class Child:
         self._log = folder / "log.txt"
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         self.status_fd, write_fd = os.pipe()
+        # At both ends: neither waits for the other.
         os.set_blocking(self.status_fd, False)
+        os.set_blocking(write_fd, False)
         self.started = time.perf_counter()
         self.loading: str | None = None
         self.news: dict[str, Any] | None = None
+        # By deployment: those of its scripts of which there was something to tell.
+        self.scripts: dict[str, ScriptHealth] = {}
         self.has_closed = False
         self.stopped: float | None = None
         self._heard = b""
-        self._path = path = folder / f"server-{label}.json"
+        self._path = path = folder / f"server-{label}-{next(_numbers)}.json"
         # A door of its own: the endpoint's socket is shared, so a look through it might meet another process.
         probe = listen(_PROBE_HOST, 0)
         self._probe_port = int(probe.getsockname()[1])
@@ -80,7 +88,8 @@ class Child:
 
     def listen(self) -> None:
         """Reads what the process has said through its pipe: sets `loading` to the deployment that it takes in hand,
-        `news` once it is ready or says why not, `has_closed` at the pipe's end, when nothing more is accepted.
+        `news` once it is ready or says why not, `scripts` where one's process ended, and `has_closed` at the pipe's
+        end, when nothing more is accepted.
         """
         try:
             while part := os.read(self.status_fd, 65536):
@@ -92,6 +101,8 @@ class Child:
         for line in map(json.loads, lines):
             if "loading" in line:
                 self.loading = line["loading"]
+            elif "script" in line:
+                self.scripts.setdefault(line["script"], ScriptHealth()).hear(line)
             else:
                 self.news = line
 
@@ -118,6 +129,10 @@ class Child:
     def remedy(self) -> str:
         """What the process itself says is to be done, if it said so."""
         return str(self.news["remedy"]) if self.news and not self.news["ready"] else ""
+
+    def log_was_cut(self) -> None:
+        """What was in the log when it started is there no more."""
+        self._log_start = 0
 
     def log_tail(self) -> str:
         """The last lines that this process wrote into the endpoint's log."""

@@ -107,6 +107,30 @@ class Keeper:
         self._scale(rollout)
         return None
 
+    def part(self, rollout: Rollout) -> Rollout | None:
+        """Where a script cannot be started any more: the others without it, in processes that are starting.
+
+        Those that run answer on until then: not a request is lost to a script that somebody else wrote.
+        """
+        found = rollout.lost()
+        if found is None or len(rollout.slots) == 1 or time.perf_counter() < rollout.part_again_at:
+            return None
+        slot, child = found
+        if slot.generation not in rollout.given_up:
+            log = child.log_tail()
+            reason = f"ResourceNotReady: {_lost(slot, child)}; the end of its log:\n{log}"
+            self._give_up(slot, Failure(reason, "", slot))
+        parted = rollout.parted(slot)
+        self.start(parted)
+        return parted
+
+    def _give_up(self, slot: Slot, failure: Failure) -> None:
+        """A deployment that cannot answer any more must not take the others with it."""
+        self.failed.add(slot.generation)
+        remedy = failure.remedy or f"mend the cause, and deploy {slot.model} as {slot.name} again"
+        self._tell(slot.generation, Report(FAILED, failure.reason, remedy))
+        logger.warning("%s is left out, and the others answer its share: %s", slot.name, failure.reason)
+
     def _start(self, rollout: Rollout, worker: Worker) -> None:
         child = rollout.start(worker, self._endpoint, self._url, self._folder)
         logger.info("server process %d of %s starts", child.pid, rollout.title)
@@ -120,12 +144,8 @@ class Keeper:
         return None
 
     def _leave_out(self, rollout: Rollout, slot: Slot, failure: Failure) -> None:
-        """A deployment that cannot be loaded any more must not take the others with it."""
-        self.failed.add(slot.generation)
-        remedy = failure.remedy or f"mend the cause, and deploy {slot.model} as {slot.name} again"
-        self._tell(slot.generation, Report(FAILED, failure.reason, remedy))
+        self._give_up(slot, failure)
         rollout.leave_out(slot)
-        logger.warning("%s is left out, and the others answer its share: %s", slot.name, failure.reason)
         for worker in rollout.workers:
             if worker.child and worker.is_ready:
                 self._leaving.ask(worker.child)
@@ -138,9 +158,15 @@ class Keeper:
         if child.returncode is not None:
             child.listen()
             return self._on_crash(rollout, worker, child)
+        for script in child.scripts.values():
+            script.look()
         if reason := rollout.excess(worker, child):
             worker.killed_because = reason
             child.kill()
+        elif child.stopped is None and len(rollout.slots) == 1 and (found := rollout.lost()) and found[1] is child:
+            # Nothing else answers here; what it refused is on its way out, and need not be lost.
+            worker.killed_because = _lost(*found)
+            child.stop()
         elif child.is_ready:
             if child.answers():
                 self._on_answer(rollout, worker)
@@ -202,3 +228,7 @@ class Keeper:
             self._leaving.ask(worker.child)
         else:
             worker.empty()
+
+
+def _lost(slot: Slot, child: Child) -> str:
+    return f"the script of {slot.model} could not be started again: {child.scripts[slot.name].why}"

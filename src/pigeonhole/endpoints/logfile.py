@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pigeonhole.core.errors import NotFoundError
@@ -69,7 +70,23 @@ def tail(path: Path, lines: int, start: int = 0) -> list[str]:
     return content.decode("utf-8", "replace").splitlines()[-lines:]
 
 
-def rotate(path: Path) -> None:
-    """Keeps one older log when the current one has grown large."""
-    if path.is_file() and path.stat().st_size > LOG_LIMIT_BYTES:
-        path.replace(path.with_suffix(".old.txt"))
+def rotate(path: Path) -> bool:
+    """Keeps the end of a log that has grown large as the older one, and empties it.
+
+    It stays the same file: servers, and what scripts have started, hold it open, and write on at its end. What they
+    write in the milliseconds between is lost.
+
+    Returns:
+        Whether it was large.
+    """
+    try:
+        size = path.stat().st_size
+        if size <= LOG_LIMIT_BYTES:
+            return False
+        with path.open("rb") as file:
+            file.seek(max(0, size - LOG_LIMIT_BYTES))
+            path.with_suffix(".old.txt").write_bytes(file.read(LOG_LIMIT_BYTES))
+        os.truncate(path, 0)
+    except OSError:
+        return False  # it is not there, or the disk is full: who answers must not end for its log
+    return True

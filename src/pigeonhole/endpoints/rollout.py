@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pigeonhole.endpoints.child import Child
-from pigeonhole.endpoints.plans import Change, Slot
+from pigeonhole.endpoints.plans import DONE, Change, Slot
 from pigeonhole.endpoints.processes import Identity
 from pigeonhole.endpoints.resources import GIB
+from pigeonhole.endpoints.script_health import ScriptHealth
 from pigeonhole.endpoints.states import HEALTHY, TRANSITIONING, UNHEALTHY
 from pigeonhole.endpoints.traffic import without
 from pigeonhole.endpoints.worker import START_LIMIT_S, Worker
 from pigeonhole.serving import ServedDeployment, ServingConfig
 
 DRAIN_S = 10.0
+PART_AGAIN_S = 10.0
 
 
 class Rollout:
@@ -36,6 +40,9 @@ class Rollout:
         low, high = change.workers
         self.workers = [Worker(number) for number in range(min(max(workers, low), high))]
         self.is_settled = False
+        # Deployments that it serves still, though they were given up: another rollout without them is on its way.
+        self.given_up: set[int] = set()
+        self.part_again_at = 0.0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -88,6 +95,37 @@ class Rollout:
     def troubles(self) -> list[str]:
         """What is wrong with processes that answered before."""
         return [worker.trouble for worker in self.workers if worker.was_ready and not worker.is_well]
+
+    def scripts(self, slot: Slot) -> list[ScriptHealth]:
+        """What its processes told of a deployment's script."""
+        return [child.scripts[slot.name] for child in self.children if slot.name in child.scripts]
+
+    def state_of(self, slot: Slot) -> str:
+        """That of one deployment: a script can be in trouble while its server answers."""
+        return UNHEALTHY if any(script.is_troubled for script in self.scripts(slot)) else self.state
+
+    def restarts_of(self, slot: Slot) -> int:
+        """How often a server process of a deployment, or the process of its script, was started again."""
+        return self.restarts + sum(script.restarts for script in self.scripts(slot))
+
+    def lost(self) -> tuple[Slot, Child] | None:
+        """A deployment whose script cannot be started any more, and where."""
+        for slot in self.slots:
+            for child in self.children:
+                if slot.name in child.scripts and child.scripts[slot.name].is_lost:
+                    return slot, child
+        return None
+
+    def parted(self, slot: Slot) -> Rollout:
+        """The same without a deployment, which has yet to be started; what the workers went through is kept."""
+        self.given_up.add(slot.generation)
+        self.part_again_at = time.perf_counter() + PART_AGAIN_S  # where that comes to nothing
+        change = replace(self.change, outcome=DONE)
+        parted = Rollout(change, without(self.slots, slot.generation), self.listener, len(self.workers))
+        for before, worker in zip(self.workers, parted.workers, strict=True):
+            worker.restarts, worker.is_proven = before.restarts, before.is_proven
+            worker.trouble = before.trouble
+        return parted
 
     def config(self, endpoint: str, database_url: str) -> ServingConfig:
         """What its server processes are told."""
@@ -145,10 +183,14 @@ class Rollout:
             return f"the server of {slot.model} is starting"
         if self.state == UNHEALTHY:
             return "; ".join(self.troubles)
-        if not self.restarts:
+        whys = [script.why for script in self.scripts(slot) if script.restarts]
+        if self.state_of(slot) == UNHEALTHY:
+            return f"the script of {slot.model} does not answer: {whys[-1]}"
+        restarts = self.restarts_of(slot)
+        if not restarts:
             return f"{slot.model} answers"
-        times = "once" if self.restarts == 1 else f"{self.restarts} times"
-        why = "; ".join(worker.trouble for worker in self.workers if worker.restarts)
+        times = "once" if restarts == 1 else f"{restarts} times"
+        why = "; ".join([worker.trouble for worker in self.workers if worker.restarts] + whys[-1:])
         return f"{slot.model} answers; started again {times}, lastly because {why}"
 
     def excess(self, worker: Worker, child: Child) -> str:

@@ -17,6 +17,7 @@ from pigeonhole.core.errors import UsageError
 from pigeonhole.endpoints.child import SHARED, Child
 from pigeonhole.endpoints.keeping import STUCK_LOOKS, Failure, Keeper
 from pigeonhole.endpoints.leaving import Leaving
+from pigeonhole.endpoints.logfile import rotate
 from pigeonhole.endpoints.plans import DONE, Change, Slot
 from pigeonhole.endpoints.processes import holder_of
 from pigeonhole.endpoints.records import Report
@@ -69,6 +70,7 @@ class Supervisor:
             self._line.close()
 
     def _step(self) -> None:
+        self._keep_log_small()
         self._leaving.tend()
         self._look_for_a_change()
         if self._coming:
@@ -77,6 +79,12 @@ class Supervisor:
             self._settle(self._live)
             self._tend_live(self._live)
         self._line.retry()
+
+    def _keep_log_small(self) -> None:
+        if rotate(self._folder / "log.txt"):
+            for rollout in filter(None, (self._live, self._coming)):
+                for child in rollout.children:
+                    child.log_was_cut()
 
     def _is_idle(self) -> bool:
         return self._live is None and self._coming is None and not self._leaving and self._handled > 0
@@ -193,7 +201,10 @@ class Supervisor:
         failure = self._keeper.tend(rollout)
         if failure:
             self._on_lost(rollout, failure)
-        elif rollout.is_settled:
+            return
+        if not self._coming and not self._leaving.accepting:
+            self._coming = self._keeper.part(rollout)
+        if rollout.is_settled:
             self._tell(rollout)
 
     def _on_lost(self, rollout: Rollout, failure: Failure) -> None:
@@ -227,14 +238,16 @@ class Supervisor:
     def _tell(self, rollout: Rollout) -> None:
         """Says how each deployment is; of one that comes with a change, only if it does not answer already."""
         running = {slot.generation for slot in self._live.slots} if self._live and rollout is not self._live else set()
-        remedy = ""
-        if rollout.state == UNHEALTHY:
-            missed = any(worker.missed_looks for worker in rollout.workers)
-            again = f"after {STUCK_LOOKS} looks it is started again" if missed else "it is being started again"
-            remedy = f"{again}; if that does not help, read pigeonhole endpoints logs {self._name}"
         for slot in rollout.slots:
-            if slot.generation not in running:
-                self._tell_slot(rollout, slot, rollout.state, rollout.reason(slot), remedy)
+            if slot.generation not in running and slot.generation not in rollout.given_up:
+                state = rollout.state_of(slot)
+                remedy = self._remedy_of_trouble(rollout) if state == UNHEALTHY else ""
+                self._tell_slot(rollout, slot, state, rollout.reason(slot), remedy)
+
+    def _remedy_of_trouble(self, rollout: Rollout) -> str:
+        missed = any(worker.missed_looks for worker in rollout.workers)
+        again = f"after {STUCK_LOOKS} looks it is started again" if missed else "it is being started again"
+        return f"{again}; if that does not help, read pigeonhole endpoints logs {self._name}"
 
     def _tell_slot(self, rollout: Rollout, slot: Slot, state: str, reason: str, remedy: str = "") -> None:
         live = rollout is self._live
@@ -244,7 +257,7 @@ class Supervisor:
             remedy=remedy,
             live=live,
             servers=rollout.servers,
-            restarts=rollout.restarts,
+            restarts=rollout.restarts_of(slot),
             address=rollout.address,
             traffic=slot.traffic if live else 0,
             mirror=slot.mirror if live else 0,

@@ -38,7 +38,8 @@ class Runner:
 
     Attributes:
         schema: what the decorators of run() say of its input and output; empty where there are none.
-        restarts: how often its process was started again.
+        restarts: how often its process was started again …
+        why: … and the reason of the last end of one; empty before the first.
         asked: how many questions it was asked …
         run_s: … and how long it took over them, in seconds.
     """
@@ -63,7 +64,7 @@ class Runner:
         self._waiting: deque[Question] = deque()
         self._aside: deque[Question] = deque()
         self._failed_starts = self._ends = 0
-        self._why = ""
+        self.why = self._busy_with = ""
         self._pid: int | None = None
         self._is_closing = self._is_given_up = False
         self._tried = threading.Event()
@@ -81,7 +82,7 @@ class Runner:
         if self._is_given_up:
             self.close()
             raise DataError(
-                f"the script of {self._name}: {self._why}",
+                f"the script of {self._name}: {self.why}",
                 "a score.py whose init() returns",
                 "read its traceback in the log, mend score.py or install what it imports, and register it again",
             )
@@ -104,7 +105,7 @@ class Runner:
             aside: it waits until nobody else does.
         """
         if not self.is_well:
-            self._deliver(question, Unanswered(f"its script cannot be started: {self._why}"))
+            self._deliver(question, Unanswered(f"its script cannot be started: {self.why}"))
             return
         (self._aside if aside else self._waiting).append(question)
         self._wake()
@@ -112,6 +113,7 @@ class Runner:
     def drop(self, question: Question) -> None:
         """Nobody waits for the answer any more: it is not asked, or its process is ended if it is busy with it."""
         question.is_dropped = True
+        question.content = b""  # it may stand here for as long as a process takes to start
         self._wake()
 
     def close(self) -> None:
@@ -160,6 +162,7 @@ class Runner:
         """Asks whatever comes, until the process is at its end."""
         while not self._is_closing:
             question = self._next()
+            content = question.content if question else b""  # before it is looked at whether it was dropped
             if question is None:
                 if not process.is_quiet():
                     raise LostError(process.ending())
@@ -167,7 +170,7 @@ class Runner:
             elif question.until_s is not None and time.monotonic() > question.until_s:
                 self._deliver(question, Unanswered("its turn did not come in time", has_waited=True))
             elif not question.is_dropped:
-                self._put(process, question)
+                self._put(process, question, content)
 
     def _next(self) -> Question | None:
         for queue in (self._waiting, self._aside):
@@ -175,10 +178,10 @@ class Runner:
                 return queue.popleft()
         return None
 
-    def _put(self, process: Process, question: Question) -> None:
+    def _put(self, process: Process, question: Question, content: bytes) -> None:
         started = time.monotonic()
         try:
-            process.send(question.head(), question.content)
+            process.send(question.head(), content)
             self._deliver(question, self._answer(process, question, started + self._timeout_s))
             self._ends = 0
         except UnreadError:
@@ -186,7 +189,8 @@ class Runner:
             raise
         except LostError as error:
             self._deliver(question, Unanswered(str(error)))
-            raise LostError(f"{error}, while it answered the request {question.request_id}") from error
+            self._busy_with = f", while it answered the request {question.request_id}"
+            raise
         finally:
             self.asked += 1
             self.run_s += time.monotonic() - started
@@ -213,7 +217,8 @@ class Runner:
 
     def _note(self, process: Process | None, why: str) -> None:
         """Remembers an end, and tells of it."""
-        self._why = why
+        self.why = why
+        busy_with, self._busy_with = self._busy_with, ""
         self._failed_starts += self._pid is None
         self._ends += 1
         if not self._tried.is_set():
@@ -222,10 +227,11 @@ class Runner:
         elif not self._is_closing:
             self.restarts += 1
             logger.warning(
-                "the script process %s of %s is gone: %s; starting it again in %.1f s",
+                "the script process %s of %s is gone: %s%s; starting it again in %.1f s",
                 process.pid if process else "",
                 self._name,
                 why,
+                busy_with,
                 self._backoff_s,
             )
         if not self.is_well:

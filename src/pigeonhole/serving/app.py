@@ -22,6 +22,7 @@ from pigeonhole.serving.metrics import FORMAT
 from pigeonhole.serving.pages import Pages
 from pigeonhole.serving.routes import OPEN, Routes
 from pigeonhole.serving.scoring import Scorer
+from pigeonhole.serving.scripted.deployment import Scripted
 
 _CLIENT_IDS = (b"x-request-id", CLIENT_ID)
 
@@ -36,6 +37,7 @@ class App:
     """
 
     def __init__(self, config: ServingConfig, deployments: Sequence[Answering], source: str) -> None:
+        self.scripts = [one for one in deployments if isinstance(one, Scripted)]
         self.max_body_bytes = config.max_body_bytes
         self.request_timeout_s = config.request_timeout_s
         self.lingering = Lingering(is_wanted=config.linger)

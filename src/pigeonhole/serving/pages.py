@@ -59,12 +59,13 @@ class Pages:
 
     def is_ready(self, _request: Request) -> Reply:
         """Requests are answered; no longer so once the server was told to stop."""
-        if self.ready and not all(one.is_well for one in self._deployments):
+        # One that cannot answer must not take the others with it: its supervisor leaves it out.
+        if self.ready and not any(one.is_well for one in self._deployments):
             raise RequestError(
                 503,
                 "script_failed",
-                "a request to a server one of whose scripts cannot be started any more",
-                "scripts whose init() returns",
+                "a request to a server whose script cannot be started any more",
+                "a script whose init() returns",
                 "read the log, mend the script, and deploy it again",
             )
         if not self.ready:

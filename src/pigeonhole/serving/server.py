@@ -32,6 +32,7 @@ from pigeonhole.serving.connection import Connection
 from pigeonhole.serving.deployed import Answering, Deployed
 from pigeonhole.serving.listening import BACKLOG, listen
 from pigeonhole.serving.scripted.deployment import NO_IMAGE, Scripted
+from pigeonhole.serving.scripted.news import ScriptNews
 from pigeonhole.serving.tls import Certificate, files
 
 logger = logging.getLogger("pigeonhole.serving")
@@ -178,6 +179,7 @@ class _Server(uvicorn.Server):
         self._certificate = certificate
         self._loop: asyncio.AbstractEventLoop | None = None
         self._said_goodbye = False
+        self._scripts = [ScriptNews(one) for one in app.scripts]
         self.ended_by: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -214,7 +216,14 @@ class _Server(uvicorn.Server):
             now_s = time.monotonic()
             for connection in list(self.server_state.connections):
                 self._look(cast("Connection", connection), now_s)
+            self._tell_of_scripts()
         return await super().on_tick(counter)
+
+    def _tell_of_scripts(self) -> None:
+        for script in self._scripts:
+            news = script.now()
+            if news != script.told and not self._said_goodbye and announce(self._serving.status_fd, news):
+                script.told = news
 
     def _look(self, connection: Connection, now_s: float) -> None:
         try:
@@ -281,11 +290,18 @@ def _shown(config: ServingConfig) -> str:
     return " and ".join(f"{told.model_name} ({told.traffic}%)" for told in config.deployments)
 
 
-def announce(status_fd: int | None, news: dict[str, object]) -> None:
-    """A JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more."""
+def announce(status_fd: int | None, news: dict[str, object]) -> bool:
+    """A JSON line to whoever started the process. The pipe's end later tells that nothing is accepted any more.
+
+    Returns:
+        False where whoever it is has yet to read what was told before: a server does not wait for that.
+    """
     if status_fd is None:
-        return
+        return True
     try:
         os.write(status_fd, (json.dumps(news) + "\n").encode())
+    except BlockingIOError:
+        return False
     except BrokenPipeError:
         logger.warning("nobody listens for the news any more")
+    return True

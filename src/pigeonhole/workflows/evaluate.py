@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,10 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pigeonhole import bundle, data, evaluation, models, reports, tracking
-from pigeonhole.core.errors import GateError, MissingDependencyError, NotFoundError
+from pigeonhole import bundle, data, evaluation, models, reports, scripts, tracking
+from pigeonhole.core.errors import GateError, MissingDependencyError, NotFoundError, PigeonholeError, UsageError
 from pigeonhole.core.files import read_json, write_json
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.workflows.bundles import served_folder
 from pigeonhole.workflows.runs import find_run
 
 FILE = "evaluation.json"
@@ -80,11 +82,12 @@ def evaluate(run: str, *, workspace: Workspace | str | Path | None = None) -> Re
 
     Raises:
         NotFoundError: there is no such run.
+        UsageError: it is a script of somebody's own, which cannot be evaluated.
         GateError: the run is not finished.
         ConflictError: another process writes the run.
     """
     space = Workspace.find(workspace)
-    found = find_run(space, run)
+    found = _found(space, run)
     if not found.finished:
         raise GateError(f"run {found.id} is {found.status}", "a finished run", f"finish it with: {found.command()}")
     with tracking.Runs(space).write(found.id) as writing:
@@ -118,6 +121,29 @@ def read_report(run: str, *, workspace: Workspace | str | Path | None = None) ->
     kept = read_json(path)
     own = {name: kept.pop(name) for name in ("run_id", "dataset", "split", "pictures", "test_looks")}
     return Report(own["run_id"], own["dataset"], own["split"], kept, tuple(own["pictures"]), own["test_looks"])
+
+
+def _found(space: Workspace, ref: str) -> tracking.Run:
+    """The run; where there is none, a name that a script has is not taken for that of a run with a slip in it."""
+    try:
+        return find_run(space, ref)
+    except (NotFoundError, UsageError):
+        name = _script(space, ref)
+        if name is None:
+            raise
+    raise UsageError(
+        f"{name}, which is a script of its own (score.py) and cannot be evaluated",
+        "a run: what a script takes and answers, only the script knows",
+        "pigeonhole runs list shows the runs; a script can be served and deployed",
+    )
+
+
+def _script(space: Workspace, ref: str) -> str | None:
+    """The full name of the script that is meant; `None` where it is none."""
+    with contextlib.suppress(PigeonholeError):
+        folder, name = served_folder(ref, space)
+        return name if scripts.is_script(folder) else None
+    return None
 
 
 def _scorer(run: tracking.Run) -> _Scorer:

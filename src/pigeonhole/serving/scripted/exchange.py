@@ -46,6 +46,7 @@ class ScriptExchange:
         self._done = done
         self._is_endpoint = is_endpoint
         self._question: Question | None = None
+        self._size_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._received_s = time.time()
         self._started = time.perf_counter()
@@ -57,6 +58,7 @@ class ScriptExchange:
             content = self.request.body()
             self.is_read = True
             self.deployment.batcher.enter(len(content))
+            self._size_bytes = len(content)
             self._question = question_of(self.request, content, self.request.id, self.deployment, self._deliver)
             if self.deployment.max_wait_ms is not None:
                 self._question.until_s = time.monotonic() + self.deployment.max_wait_ms / 1e3
@@ -106,7 +108,7 @@ class ScriptExchange:
         self.is_over = True
         deployment = self.deployment
         if self._question is not None:
-            deployment.batcher.leave(len(self._question.content))
+            deployment.batcher.leave(self._size_bytes)
         latency_ms = (time.perf_counter() - self._started) * 1e3
         signed(reply, deployment, answer)
         self._done(self, reply)
