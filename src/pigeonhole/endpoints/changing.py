@@ -21,7 +21,7 @@ from pigeonhole.endpoints.logfile import folder_of, rotate, tail
 from pigeonhole.endpoints.plans import DONE, GIVEN_UP, PENDING, Change, Draft, Slot
 from pigeonhole.endpoints.processes import Identity, end, is_alive, send
 from pigeonhole.endpoints.showing import not_found, show
-from pigeonhole.endpoints.states import HEALTHY, TRANSITIONING
+from pigeonhole.endpoints.states import FAILED, HEALTHY, TRANSITIONING, UNSCHEDULABLE
 from pigeonhole.endpoints.status import EndpointStatus
 from pigeonhole.endpoints.tables import SUPERVISOR_FORMAT, declare
 
@@ -166,7 +166,11 @@ def outcome(workspace: Workspace, name: str, generation: int, wait_s: float) -> 
         states = _states(database, name, change)
         if _is_at_rest(change, states) or time.perf_counter() > end_s:
             done = change.outcome == DONE and states <= {HEALTHY}
-            return dataclasses.replace(show(workspace, name), deployed=done)
+            status = dataclasses.replace(show(workspace, name), deployed=done)
+            # Where nothing came of it and no server is left, the supervisor is about to leave.
+            is_leaving = status.state in (FAILED, UNSCHEDULABLE) and len(status.pids) == 1
+            if not is_leaving or time.perf_counter() > end_s:
+                return status
         time.sleep(_LOOK_S)
 
 

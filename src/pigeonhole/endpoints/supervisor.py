@@ -145,15 +145,16 @@ class Supervisor:
 
     def _refuse(self, change: Change, state: str, reason: str, remedy: str, culprit: Slot | None = None) -> None:
         """Says so of the change, and of those of its deployments that do not answer already."""
-        if change.outcome != DONE:
-            self._line.refuse(change.generation, reason, remedy)
         running = {slot.generation for slot in self._live.slots} if self._live else set()
         for slot in change.slots:
             # Where one is to blame, those that ran before are not; what came together with it goes together.
             if slot.generation not in running and (culprit is None or slot.brought):
                 self._line.tell(slot.generation, Report(state, reason, remedy))
-        if self._live is None and change.outcome != DONE:
-            self._bring_back(change)
+        if change.outcome != DONE:
+            # The last word: whoever waits for the change looks at its deployments as soon as it is decided.
+            self._line.refuse(change.generation, reason, remedy)
+            if self._live is None:
+                self._bring_back(change)
 
     def _bring_back(self, refused: Change) -> None:
         """What answered before everything was killed answers again, though what was asked for then cannot come."""
