@@ -184,6 +184,7 @@ def test_a_script_that_cannot_be_started_again_is_left_out_without_a_lost_reques
     assert ask(status, 1).status_code == 200
 
 
+@pytest.mark.full
 def test_alone_a_script_that_cannot_be_started_again_is_failed(workspace, spoiled):
     folder, mark = spoiled
     status = deploy(workspace, folder, "mine:1")
