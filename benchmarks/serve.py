@@ -114,7 +114,7 @@ def measured_ours(bundle: Path, load_on: Any) -> Figures:
     with ours(bundle, FOLDER, PORT, SERVER_CORE) as server:
         for name, (form, connections) in forms(shape).items():
             figures[name] = load_on(server.url, form, connections, Authorization=f"Bearer {KEY}")
-            figures[name]["resident_bytes"] = server.resident_bytes()
+            figures[name] |= {"resident_bytes": server.resident_bytes(), **server.log_lag()}
     return figures
 
 
@@ -136,6 +136,9 @@ def report(name: str, rounds: list[Figures]) -> None:
         words = [f"{name:<12} {form:<15} {middle['requests_per_s']:>8,.0f} req/s"]
         words += [f"p50 {middle['p50_ms']:>6.1f} ms", f"p99 {middle['p99_ms']:>6.1f} ms"]
         words += [f"{max(memory):.0f} MiB"] if memory else []
+        if "log_behind" in rows[0]:
+            words += [f"log behind by {max(row['log_behind'] for row in rows):,}"]
+            words += [f"{max(row['log_dropped'] for row in rows):,} dropped"]
         print("  ".join(words), flush=True)
     if "start_s" in rounds[0]:
         starts = np.concatenate([figures["start_s"] for figures in rounds])

@@ -36,6 +36,20 @@ class Running:
     url: str
     process: subprocess.Popen[bytes]
 
+    def log_lag(self) -> dict[str, int]:
+        """How many answers are not in the prediction log yet, and how many never will be."""
+        request = urllib.request.Request(f"{self.url}/metrics", headers={"Authorization": f"Bearer {KEY}"})
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            lines = [line.rsplit(" ", 1) for line in reply.read().decode().splitlines()]
+
+        def total(beginning: str) -> int:
+            return sum(int(float(value)) for name, value in lines if name.startswith(beginning))
+
+        dropped = total("pigeonhole_prediction_log_dropped_total")
+        answered = total('pigeonhole_requests_total{deployment="blue"')
+        written = total("pigeonhole_prediction_log_written_total")
+        return {"log_behind": answered - written - dropped, "log_dropped": dropped}
+
     def resident_bytes(self) -> int:
         """Its memory."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
