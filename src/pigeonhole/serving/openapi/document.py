@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pigeonhole.serving.openapi.envelope import openapi, swagger
 from pigeonhole.serving.openapi.operations import paths
 from pigeonhole.serving.openapi.schemas import Json, plain_service_input, schemas
 from pigeonhole.serving.protocols.decoded import Facts
 
 VERSIONS = ("2", "3", "3.1")
-_NUMBER = {"3": "3.0.3", "3.1": "3.1.0"}
 _JSON = "application/json"
 
 
@@ -30,29 +30,14 @@ def document(
     routes, definitions = paths(facts, deployments, models), schemas(facts)
     if version == "2":
         return _swagger(info, routes, definitions, facts, keyed=keyed)
-    components: Json = {"schemas": definitions}
-    told: Json = {"openapi": _NUMBER[version], "info": info, "paths": routes, "components": components}
-    if keyed:
-        components["securitySchemes"] = {"Bearer": {"type": "http", "scheme": "bearer"}}
-        told["security"] = [{"Bearer": []}]
-    return told
+    return openapi(version, info, routes, definitions, keyed=keyed)
 
 
 def _swagger(info: Json, routes: Json, definitions: Json, facts: Facts, *, keyed: bool) -> Json:
-    told: Json = {
-        "swagger": "2.0",
-        "info": info,
-        "schemes": ["http", "https"],
-        "consumes": [_JSON],
-        "produces": [_JSON],
-        "paths": {path: {method: _older(one) for method, one in methods.items()} for path, methods in routes.items()},
-        "definitions": {name: _simplified(schema) for name, schema in definitions.items()},
-    }
-    told["definitions"]["ServiceInput"] = _simplified(plain_service_input(facts))
-    if keyed:
-        told["securityDefinitions"] = {"Bearer": {"type": "apiKey", "name": "Authorization", "in": "header"}}
-        told["security"] = [{"Bearer": []}]
-    return told
+    older = {path: {method: _older(one) for method, one in methods.items()} for path, methods in routes.items()}
+    simpler = {name: _simplified(schema) for name, schema in definitions.items()}
+    simpler["ServiceInput"] = _simplified(plain_service_input(facts))
+    return swagger(info, older, simpler, keyed=keyed)
 
 
 def _older(operation: Json) -> Json:

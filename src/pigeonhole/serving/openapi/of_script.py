@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pigeonhole.serving.openapi.envelope import openapi, swagger
 from pigeonhole.serving.openapi.schemas import Json
 from pigeonhole.serving.scripted.deployment import Scripted
 
 _JSON = "application/json"
-_NUMBER = {"3": "3.0.3", "3.1": "3.1.0"}
 _ANY: Json = {"type": "object", "example": {}}
 
 
@@ -28,20 +28,10 @@ def script_document(version: str, deployment: Scripted, *, keyed: bool) -> Json:
     }
     if version == "2":
         return _swagger(info, definitions, keyed=keyed)
-    components: Json = {"schemas": definitions}
-    takes = {"required": True, "content": {_JSON: {"schema": _refer("ServiceInput")}}}
     score = _operation({"200": _told("ServiceOutput"), "default": _told("Failure")})
-    told: Json = {
-        "openapi": _NUMBER[version],
-        "info": info,
-        "paths": {"/": _home({"content": {"text/html": {"schema": {"type": "string"}}}}), "/score": {"post": score}},
-        "components": components,
-    }
-    score["requestBody"] = takes
-    if keyed:
-        components["securitySchemes"] = {"Bearer": {"type": "http", "scheme": "bearer"}}
-        told["security"] = [{"Bearer": []}]
-    return told
+    score["requestBody"] = {"required": True, "content": {_JSON: {"schema": _refer("ServiceInput")}}}
+    home = _home({"content": {"text/html": {"schema": {"type": "string"}}}})
+    return openapi(version, info, {"/": home, "/score": {"post": score}}, definitions, keyed=keyed)
 
 
 def _swagger(info: Json, definitions: Json, *, keyed: bool) -> Json:
@@ -52,19 +42,8 @@ def _swagger(info: Json, definitions: Json, *, keyed: bool) -> Json:
     score = _operation(answers)
     body = {"in": "body", "name": "body", "required": True, "schema": {"$ref": "#/definitions/ServiceInput"}}
     score["parameters"] = [body]
-    told: Json = {
-        "swagger": "2.0",
-        "info": info,
-        "schemes": ["http", "https"],
-        "consumes": [_JSON],
-        "produces": [_JSON],
-        "paths": {"/": _home({"schema": {"type": "string"}}), "/score": {"post": score}},
-        "definitions": definitions,
-    }
-    if keyed:
-        told["securityDefinitions"] = {"Bearer": {"type": "apiKey", "name": "Authorization", "in": "header"}}
-        told["security"] = [{"Bearer": []}]
-    return told
+    routes = {"/": _home({"schema": {"type": "string"}}), "/score": {"post": score}}
+    return swagger(info, routes, definitions, keyed=keyed)
 
 
 def _schema(deployment: Scripted, which: str) -> Json:

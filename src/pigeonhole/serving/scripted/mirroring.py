@@ -10,12 +10,10 @@ from pigeonhole.predictions import Entry
 from pigeonhole.scripts import Question
 from pigeonhole.scripts.asking import Outcome
 from pigeonhole.serving.http import Request
+from pigeonhole.serving.mirroring import MAX_COPIES, MAX_COPY_BYTES
 from pigeonhole.serving.scripted.deployment import Scripted
 from pigeonhole.serving.scripted.exchange import question_of
 from pigeonhole.serving.scripted.replies import reply_to
-
-MAX_COPIES = 1000
-MAX_COPY_BYTES = 64 << 20
 
 
 class ScriptMirror:
