@@ -146,15 +146,7 @@ def _keeper(share: Share, grace_s: float) -> tuple[subprocess.Popen[bytes], Line
         with theirs:
             keeper = subprocess.Popen(
                 # -P: the folder that the owner happens to run in is no place to import from.
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "pigeonhole.compute.keeper",
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                    settings,
-                ],
+                [sys.executable, "-P", "-m", "pigeonhole.compute.keeper", *told],
                 env=share.environment(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=2,
