@@ -15,14 +15,12 @@ from typing import Any
 
 from pigeonhole.compute import descent, program
 from pigeonhole.compute.job import State
-from pigeonhole.compute.lines import Lines, pack
+from pigeonhole.compute.lines import FAILURE, PEAK, RESULT, Lines, pack
 from pigeonhole.compute.program import Program
 from pigeonhole.compute.watching import Watched, ending_of
 
 # Reports that an owner does not fetch are kept up to here; then the job waits.
 UNSENT_LIMIT_BYTES = 64 << 20
-_LAST_WORDS = (b'{"result"', b'{"failure"')
-_PEAK = b'{"peak_memory_bytes"'
 
 
 class Keeper:
@@ -137,15 +135,15 @@ class Keeper:
         for line in lines:
             if self._job is None:
                 return
-            if line.startswith(_PEAK):
+            if line.startswith(PEAK):
                 self._job.saw(json.loads(line)["peak_memory_bytes"])
-            elif not line.startswith(_LAST_WORDS):
+            elif not line.startswith((RESULT, FAILURE)):
                 self._owner.put(line + b"\n")
             elif self._job.ending is not None:
                 self._finish(self._job, *self._job.ending)  # it was told to end, and this came too late
             else:
                 self._owner.put(line + b"\n")
-                self._finish(self._job, "Failed" if line.startswith(_LAST_WORDS[1]) else "Completed", None)
+                self._finish(self._job, "Failed" if line.startswith(FAILURE) else "Completed", None)
 
     def _end(self, job: Watched, state: State, why: str) -> None:
         """Asks the job to end; whatever is left after the time of grace is killed."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _BLOCK = 1 << 18
+# How those messages begin that a keeper has to know without reading them.
+RESULT, FAILURE, PEAK = b'{"result"', b'{"failure"', b'{"peak_memory_bytes"'
 
 
 def pack(message: Mapping[str, Any]) -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -22,33 +22,35 @@ class Printing:
         self._streams = [_stream(1), _stream(2)]
         self._is_measured = False
 
-    @contextlib.contextmanager
-    def into(self, log: str) -> Iterator[None]:
-        """Within, everything printed is appended to the log; afterwards too, until the next job.
+    def lead(self, log: str) -> None:
+        """From now on everything printed is appended to the log.
 
         Raises:
-            OSError: the log cannot be written.
+            OSError: it cannot be opened.
         """
         with opened(Path(log)) as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
+            # The last job may have closed a stream, whose number the file has now.
+            apart = fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+        for number in (1, 2):
+            os.dup2(apart, number)
+        os.close(apart)
         self._streams = [stream if _is_usable(stream) else _stream(n) for n, stream in enumerate(self._streams, 1)]
         sys.stdout, sys.stderr = self._streams
         self._is_measured = _forget_peak()
-        try:
-            yield
-        finally:
-            self._libc.fflush(None)
-            self._flush()
 
-    def _flush(self) -> None:
-        """Also of what a job put in their place."""
+    def flush(self) -> None:
+        """Writes what was printed and is not in the log yet, also by what a job put in the place of the streams.
+
+        Raises:
+            OSError: the log takes no more.
+        """
+        self._libc.fflush(None)
         for stream in (sys.stdout, sys.stderr, *self._streams):
             with contextlib.suppress(ValueError, AttributeError):  # closed, or none
                 stream.flush()
 
     def peak_bytes(self) -> int:
-        """The most resident memory of this process since `into`; 0 where the system does not tell."""
+        """The most resident memory of this process since `lead`; 0 where the system does not tell."""
         if not self._is_measured:
             return 0
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10

@@ -14,11 +14,10 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from pigeonhole.compute.job import CanceledError
-from pigeonhole.compute.lines import Lines, pack
+from pigeonhole.compute.lines import RESULT, Lines, pack
 from pigeonhole.compute.printing import Printing
 from pigeonhole.compute.talking import Cancellation, Talk
 
@@ -33,7 +32,7 @@ def main() -> None:
     del sys.argv[1:]
     faulthandler.enable(2)
     lines, printing, cancellation = Lines(connection), Printing(), Cancellation()
-    home = Path.cwd()
+    home = os.open(".", os.O_RDONLY)  # even one that was deleted
     while line := lines.receive():
         order = json.loads(line).get("run")
         if order is None:
@@ -45,15 +44,28 @@ def main() -> None:
         lines.send(pack({"peak_memory_bytes": printing.peak_bytes()}) + last)
         if not talk.is_over:
             return  # a thread of the job still waits for an answer, and would take the next job's
-        os.chdir(home)
+        os.fchdir(home)
 
 
 def _done(order: Mapping[str, Any], talk: Talk, printing: Printing) -> bytes:
     """Does a job; the line that says how it ended."""
     try:
-        with printing.into(order["log"]):
-            sys.path[:] = order["path"]
-            return _called(_imported(order["function"]), order, talk)
+        printing.lead(order["log"])
+    except OSError as error:
+        return _failure(f"its log cannot be written: {error}", None)
+    last = _tried(order, talk)
+    try:
+        printing.flush()
+    except OSError as error:
+        # A failure is the likely consequence, and says more.
+        return _failure(f"its log takes no more: {error}", None) if last.startswith(RESULT) else last
+    return last
+
+
+def _tried(order: Mapping[str, Any], talk: Talk) -> bytes:
+    try:
+        sys.path[:] = order["path"]
+        return _called(_imported(order["function"]), order, talk)
     except CanceledError:
         raise SystemExit(0) from None
     except _NotImportedError as error:
