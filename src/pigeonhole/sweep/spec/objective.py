@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from pigeonhole.core.spec import Spec
 from pigeonhole.sweep.trial import Goal
@@ -30,3 +30,13 @@ class Objective(Spec):
     def _in_any_case(cls, goal: Any) -> Any:
         """Azure ML takes `Maximize` as well."""
         return goal.lower() if isinstance(goal, str) else goal
+
+
+def _tag(value: Any) -> str:
+    return "objective-list" if isinstance(value, (list, tuple)) else "objective-one"
+
+
+OneOrSeveral = Annotated[
+    Annotated[Objective, Tag("objective-one")] | Annotated[tuple[Objective, ...], Tag("objective-list")],
+    Discriminator(_tag),
+]
