@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from pigeonhole.compute import Job, LocalCompute
+from pigeonhole.compute import Job
 from pigeonhole.sweep.loop import run_sweep
 from pigeonhole.sweep.plan import Objective, Plan
 from pigeonhole.sweep.study import Storable, own_study
@@ -86,11 +86,11 @@ def job_of(folder, function="curve", **arguments):
     return job
 
 
-def sweep(space, name="tried", function="curve", view=None, arguments=None, **changes):
+def sweep(space, compute, function="curve", view=None, arguments=None, **changes):
     """Runs what is left of a sweep; how it ended."""
     wanted = plan(**changes)
     goals = [objective.goal for objective in wanted.objectives]
-    with own_study(space, name, goals) as study, LocalCompute(2, grace_s=1.0) as compute:
+    with own_study(space, "tried", goals) as study:
         return run_sweep(wanted, study, compute, job_of(space.root, function, **(arguments or {})), view)
 
 

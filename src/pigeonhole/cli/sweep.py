@@ -29,7 +29,8 @@ def sweep(
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Search for good values of a model's parameters. The same line again goes on with an interrupted sweep."""
-    from pigeonhole.workflows.sweep import read, sweep as run
+    from pigeonhole.workflows.sweep import read
+    from pigeonhole.workflows.sweep import sweep as run
 
     table = TrialTable()
     try:
@@ -49,7 +50,8 @@ def sweep(
 
 def _print_outcome(facts: dict[str, Any]) -> None:
     best, saved = facts["best"], facts["seconds_saved"]
-    objectives = zip(facts["metrics"], best["objectives"], strict=True)
+    objectives = list(zip(facts["metrics"], best["objectives"], strict=True))
+    kept = [(metric, best["metrics"].get(metric), value) for metric, value in objectives]
     print_table(
         ["trial", "state", *facts["metrics"], "intervals", "seconds", "values", "run"],
         [_row(trial, len(facts["metrics"])) for trial in facts["trials"]],
@@ -63,6 +65,8 @@ def _print_outcome(facts: dict[str, Any]) -> None:
             "trials": counts,
             "best trial": best["number"],
             **{metric: figure(metric, value) for metric, value in objectives},
+            # The best of all epochs decides, as on Azure ML; the run may keep another.
+            **{f"{metric} of its run": figure(metric, own) for metric, own, value in kept if own not in {None, value}},
             "values": values_text(best["values"]),
             "run": best["run_id"],
             "front": ", ".join(str(trial["number"]) for trial in facts["trials"] if trial["on_front"]) or None,

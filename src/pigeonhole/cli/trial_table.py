@@ -87,7 +87,9 @@ class TrialTable:
     def _line(self, trial: TrialOutcome) -> str:
         parts = [f"trial {trial.number}", trial.state, values_text(trial.values)]
         if trial.objectives:
-            parts += [f"{name} {figure(name, value)}" for name, value in zip(self._metrics, trial.objectives)]
+            parts += [
+                f"{name} {figure(name, value)}" for name, value in zip(self._metrics, trial.objectives, strict=True)
+            ]
         parts += [trial.run_id] if trial.run_id else []
         return "  ".join([*parts, trial.reason] if trial.reason else parts)
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pigeonhole import data, models
+from pigeonhole import data
 from pigeonhole.compute import LocalCompute
 from pigeonhole.compute.shares import allowed_cores
 from pigeonhole.core.errors import SpecError
 from pigeonhole.core.spec import parse_settings, read_yaml
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.sweep.identity import identity, sweep_name
 from pigeonhole.sweep.loop import run_sweep
+from pigeonhole.sweep.naming import sweep_name
 from pigeonhole.sweep.plan import JobOfTrial, Objective, Plan
 from pigeonhole.sweep.spec import SweepSpec, read_sweep
 from pigeonhole.sweep.study import SWEEPS, Storable, Stored, own_study
@@ -102,8 +100,7 @@ def read(file: str | Path, assignments: Sequence[str] = ()) -> SweepSpec:
 
 
 def _named(spec: SweepSpec, name: str) -> SweepSpec:
-    named = spec.model_copy(update={"name": name})
-    return named
+    return spec.model_copy(update={"name": name})
 
 
 def _merged(base: Any, over: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +119,7 @@ def _read(spec: str | Path | Mapping[str, Any] | SweepSpec) -> SweepSpec:
 def _prepared(space: Workspace, spec: SweepSpec) -> _Sweep:
     source = data.open_dataset(space, spec.dataset or "")
     _check_validation(spec, source)
-    mark = identity(spec, {"dataset": source.sha256, "model": _model_sha256(spec)})
+    mark = spec.identity({"dataset": source.sha256})
     sweeps = space.folder(SWEEPS)
     name = sweep_name(sweeps, spec.name or spec.display_name or "sweep", mark)
     folder = sweeps / name
@@ -138,12 +135,6 @@ def _check_validation(spec: SweepSpec, source: data.Dataset) -> None:
             "a dataset with a validation split",
             "ingest it again with --validation 0.1",
         )
-
-
-def _model_sha256(spec: SweepSpec) -> str:
-    """Of the preset with its settings, so that a sweep of a file that changed is another one."""
-    resolved = models.resolve(spec.model or "", spec.preset.settings if spec.preset else {}).to_dict()
-    return hashlib.sha256(json.dumps({**resolved, "model": None}, sort_keys=True).encode()).hexdigest()
 
 
 def _plan(spec: SweepSpec, slots: int) -> Plan:
