@@ -92,12 +92,17 @@ class LocalCompute:
     def close(self) -> None:
         """Stops everything; afterwards no process is left."""
         self._is_closed = True
-        for slot in self._kept.values():
-            slot.leave()
-        while self._kept:
-            _, slot = self._kept.popitem()
-            slot.wait()
-        self._selector.close()
+        slots = list(self._kept.values())
+        self._kept.clear()
+        try:
+            for slot in slots:
+                slot.leave()
+            for slot in slots:
+                slot.wait()
+        finally:  # who does not want to wait for those that take their time has them killed
+            for slot in slots:
+                slot.lose()
+            self._selector.close()
 
     def __enter__(self) -> Self:
         return self

@@ -22,18 +22,22 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._is_working = self._is_asked = self._held = False
-        signal.signal(signal.SIGTERM, self._hear)
-        # A function, since "ignored" would be passed on to what the job starts.
-        signal.signal(signal.SIGINT, lambda *_: None)
+        self._listen()
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Within, a job runs."""
         self._is_working = True
+        self._listen()  # the last job may have done so itself
         try:
             yield
         finally:
             self._is_working = False
+
+    def _listen(self) -> None:
+        signal.signal(signal.SIGTERM, self._hear)
+        # A function, since "ignored" would be passed on to what the job starts.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
     def _hear(self, *_: object) -> None:
         if not self._is_working:

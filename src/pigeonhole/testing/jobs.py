@@ -116,3 +116,9 @@ def abandon(arguments: Arguments, conversation: Conversation) -> str:  # noqa: A
     """Returns while a thread of its waits for an answer."""
     threading.Thread(target=conversation.ask, args=({"from": "a thread"},), daemon=True).start()
     return "done"
+
+
+def spin(arguments: Arguments, conversation: Conversation) -> int:  # noqa: ARG001
+    """Reports its process, and computes for hours without letting anything else of its process run."""
+    conversation.report({"pids": [os.getpid()]})
+    return sum(range(1 << 50))
