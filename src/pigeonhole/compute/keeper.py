@@ -117,7 +117,7 @@ class Keeper:
                 self._program = program.command(order, self._settle)
             else:
                 self._worker(line + b"\n")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a NUL in the command is the latter
             self._finish(self._job, "Failed", f"it cannot be started: {error}")
 
     def _worker(self, line: bytes) -> None:
