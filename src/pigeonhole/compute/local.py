@@ -22,6 +22,8 @@ class LocalCompute:
     running in its worker (a pool of processes, say) stays for the next. A command runs in a shell, and whatever it
     leaves running is ended with it. A worker whose job was ended by force is replaced.
 
+    Everything ends with the owner's thread, even if that is killed.
+
     Args:
         slots: how many jobs run at once.
         cores: how many cores they share; `None` takes all that this process may use.
@@ -111,6 +113,8 @@ class LocalCompute:
         self.close()
 
     def _free_slot(self, *, wants_worker: bool) -> Slot:
+        for dead in [place for place, slot in self._kept.items() if slot.key is None and slot.is_dead]:
+            self._heard(dead)  # its keeper was killed while nothing ran there, which is nobody's loss
         free = [slot for slot in self._kept.values() if slot.key is None]
         # What a worker has imported is worth a second or more.
         fitting = next((slot for slot in free if slot.has_worker == wants_worker), None)

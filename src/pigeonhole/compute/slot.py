@@ -53,6 +53,11 @@ class Slot:
         """Of the job that runs here."""
         return self._running.job.key if self._running else None
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether its keeper has ended."""
+        return self._keeper.poll() is not None
+
     def fileno(self) -> int:
         """Of the connection to the keeper."""
         return self._lines.fileno()

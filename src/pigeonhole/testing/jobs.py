@@ -29,10 +29,18 @@ def process(arguments: Arguments, conversation: Conversation) -> int:  # noqa: A
     return os.getpid()
 
 
+def surroundings(arguments: Arguments, conversation: Conversation) -> dict[str, Any]:  # noqa: ARG001
+    """Asks once, and tells what part of the machine it was given."""
+    conversation.ask({})
+    return {"threads": os.environ["OMP_NUM_THREADS"], "cores": sorted(os.sched_getaffinity(0))}
+
+
 def speak(arguments: Arguments, conversation: Conversation) -> None:
-    """Reports as often as `times` says, with `padding`."""
+    """Reports as often as `times` says, with `padding`; then writes into `farewell`."""
     for number in range(arguments["times"]):
         conversation.report({"number": number, "padding": arguments.get("padding", "")})
+    if "farewell" in arguments:
+        Path(arguments["farewell"]).write_text("done")
 
 
 def inquire(arguments: Arguments, conversation: Conversation) -> list[Any]:
