@@ -181,7 +181,7 @@ class Keeper:
     def _hold(self, job: Watched) -> None:
         """Holds the job to its limits."""
         if job.ending is not None:
-            if job.is_overdue():
+            if job.is_overdue() or job.excess():
                 self._finish(job, *job.ending)
         elif late := job.lateness():
             self._end(job, "TimedOut", late)
