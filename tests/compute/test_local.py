@@ -152,9 +152,10 @@ def test_more_slots_than_cores_are_held_to_none(monkeypatch):
 
 
 def test_who_asked_for_fewer_threads_keeps_them():
-    given = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "64", "RAYON_NUM_THREADS": "many", "PATH": "/bin"}
-    environment = Share(4).environment(given)
-    assert [environment[name] for name in given] == ["2", "4", "4", "/bin"]
+    given = {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "64", "LOKY_MAX_CPU_COUNT": "2", "RAYON_NUM_THREADS": "many"}
+    environment = Share(4).environment({**given, "PATH": "/bin"})
+    assert [environment[name] for name in (*given, "PATH")] == ["3", "3", "2", "3", "/bin"]
+    assert Share(4).environment({})["OPENBLAS_NUM_THREADS"] == "4"
 
 
 @pytest.mark.parametrize("wrong", [{"slots": 0}, {"slots": 1, "cores": 0}])
