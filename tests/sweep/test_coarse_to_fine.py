@@ -64,7 +64,7 @@ def test_it_converges_on_the_optimum_and_tries_nothing_twice(optimum, points, go
     assert len(ended) == 3 * points**2
     assert len({key(trial) for trial in ended}) == len(ended)
     per_stage = [min(map(distance, (t.values for t in ended[: (n + 1) * points**2]))) for n in range(3)]
-    # The optimum is within half a spacing of a stage's best point, and the next stage's grid is by (points + 1) / 2 finer.
+    # The optimum is within half a spacing of a stage's best point; the next grid is by (points + 1) / 2 finer.
     spacing = 1 / (points - 1)
     assert per_stage[0] <= spacing / 2 + 1e-9
     assert per_stage[2] <= spacing / 2 * (2 / (points + 1)) ** 2 + 1e-9

@@ -46,7 +46,8 @@ def test_bandit_of_azures_own_example():
 def test_bandit_says_why_with_its_figures():
     reason = Bandit(slack_factor=0.2).reason_to_stop(3, [0.5, 0.6], trials([0.7, 0.7], [0.6, 0.8], [0.1]), "maximize")
     assert reason == (
-        "bandit: at interval 2 its best 0.6 is below 0.6667, which is the best of all (0.8, trial 1) with slack_factor 0.2"
+        "bandit: at interval 2 its best 0.6 is below 0.6667,"
+        " which is the best of all (0.8, trial 1) with slack_factor 0.2"
     )
 
 
