@@ -31,7 +31,7 @@ BANDIT = {"type": "bandit", "slack_factor": 0.1}
 UNIFORM = {"type": "uniform", "min_value": 0.1, "max_value": 0.9}
 SEVERAL = [
     {"goal": "maximize", "primary_metric": "validation_accuracy"},
-    {"goal": "minimize", "primary_metric": "size_bytes"},
+    {"goal": "minimize", "primary_metric": "bundle_size_bytes"},
 ]
 
 
@@ -76,7 +76,10 @@ SEVERAL = [
         ({"outputs": {"model": {}}}, "take outputs out"),
         ({"objective__goal": "max"}, "input should be 'maximize' or 'minimize', received 'max'"),
         ({"objective__primary_metric": "validation_acuracy"}, "did you mean 'validation_accuracy'?"),
-        ({"objective__primary_metric": "size_bytes"}, "trials of presets log after every epoch"),
+        (
+            {"objective__primary_metric": "latency_ms", "early_termination": BANDIT},
+            "after every epoch, by which a policy can judge",
+        ),
         (
             {"objective__primary_metric": "test_accuracy"},
             "nothing is chosen by the test split; take validation_accuracy",

@@ -109,10 +109,10 @@ def test_bayesian_goes_one_by_one_where_nothing_is_said_and_says_so():
 def test_several_objectives_in_order():
     both = [
         {"goal": "maximize", "primary_metric": "validation_accuracy"},
-        {"goal": "minimize", "primary_metric": "size_bytes"},
+        {"goal": "minimize", "primary_metric": "bundle_size_bytes"},
     ]
     spec = read_sweep(changed(PRESET, objective=both))
-    assert spec.metrics == ("validation_accuracy", "size_bytes")
+    assert spec.metrics == ("validation_accuracy", "bundle_size_bytes")
     assert spec.goals == ("maximize", "minimize")
 
 

@@ -14,7 +14,7 @@ EPOCH_METRICS = (
     "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate", "images_per_s",
     "seconds",
 )  # fmt: skip
-FINAL_METRICS = ("parameters", "size_bytes", "latency_ms", "peak_memory_bytes", "epochs", "best_epoch")
+FINAL_METRICS = ("parameters", "bundle_size_bytes", "latency_ms", "peak_memory_bytes", "epochs", "best_epoch")
 # Tutorials on Azure ML log the one and mean the other.
 ALIASES = {"validation_acc": "validation_accuracy"}
 
