@@ -107,6 +107,13 @@ def test_median_stopping_counts_short_trials_with_what_they_have_and_silent_ones
     assert "0.1 is below 0.8, the median of the running averages of 3 trials" in reason
 
 
+def test_a_trial_that_diverged_spares_no_other():
+    infinite = float("inf")
+    assert stops(MedianStopping(), [0.9], [infinite], [0.1], [0.2], [0.3], [0.4], goal="minimize")
+    assert stops(Bandit(slack_amount=0.1), [0.9], [infinite], [0.1], goal="minimize")
+    assert stops(Bandit(slack_amount=0.1), [infinite], [0.1], goal="minimize")
+
+
 def test_truncation_selection_by_hand():
     # Of five trials 40% are two places.
     policy = TruncationSelection(truncation_percentage=40)

@@ -106,6 +106,20 @@ def test_bayesian_goes_one_by_one_where_nothing_is_said_and_says_so():
     assert spec.sampler().waits_for(7) == 5
 
 
+def test_a_section_of_the_training_is_searched_as_a_nested_choice():
+    optimizers = [
+        {"name": "sgd", "learning_rate": 0.05, "momentum": {"type": "uniform", "min_value": 0, "max_value": 0.95}},
+        {"name": "adam"},
+    ]
+    spec = read_sweep(changed(PRESET, search_space={"optimizer": {"type": "choice", "values": optimizers}}))
+    drawn = [spec.sampler().suggest(n, [])["optimizer"] for n in range(8)]
+    assert {value["name"] for value in drawn} == {"sgd", "adam"}
+    assert all(0 <= value["momentum"] <= 0.95 for value in drawn if value["name"] == "sgd")
+    optimizers[0]["momentum"]["max_value"] = 3
+    with pytest.raises(SpecError, match="momentum"):
+        read_sweep(changed(PRESET, search_space={"optimizer": {"type": "choice", "values": optimizers}}))
+
+
 def test_several_objectives_in_order():
     both = [
         {"goal": "maximize", "primary_metric": "validation_accuracy"},
