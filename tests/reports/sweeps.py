@@ -88,7 +88,10 @@ def several(n=30, metrics=("validation_accuracy", "latency_ms"), goals=("maximiz
 
     def beaten(one):
         return any(
-            all(a >= b if goal == "maximize" else a <= b for a, b, goal in zip(o.objectives, one.objectives, goals))
+            all(
+                a >= b if goal == "maximize" else a <= b
+                for a, b, goal in zip(o.objectives, one.objectives, goals, strict=True)
+            )
             and list(o.objectives) != list(one.objectives)
             for o in trials
         )
@@ -98,7 +101,7 @@ def several(n=30, metrics=("validation_accuracy", "latency_ms"), goals=("maximiz
     return sweep(0, trials=trials, best=None, pareto=front, importance={"hidden": 1.0}, seconds_saved=None, **told)
 
 
-HOSTILE = '</script><script>alert(1)</script><!-- " \' & <img src=x onerror=alert(2)>'
+HOSTILE = "</script><script>alert(1)</script><!-- \" ' & <img src=x onerror=alert(2)>"
 
 
 def hostile():

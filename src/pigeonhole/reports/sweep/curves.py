@@ -9,17 +9,17 @@ from typing import Any
 from pigeonhole.reports import style
 from pigeonhole.reports.sweep.figures import SweepFigures, TrialFigures
 from pigeonhole.reports.sweep.history import HEIGHT, WIDTH
-from pigeonhole.reports.sweep.shown import STATES, MetricAxis, finite, metric_axis, seconds_text
+from pigeonhole.reports.sweep.shown import STATES, MetricAxis, finite, metric_axis, seconds_text, short
 
 _MOST_POINTS = 20_000
 _NAMED_INTERVALS = 15
 
 
 def curves_chart(figures: SweepFigures) -> tuple[Any, dict[str, list[dict[str, Any]]]] | None:
-    """The chart and its rows; `None` where no trial reported anything."""
-    rows = list(_rows(figures))
-    if not rows:
+    """The chart and its rows; `None` where no trial reported twice."""
+    if all(len(trial.reports) < 2 for trial in figures.trials):
         return None
+    rows = list(_rows(figures))
     alt = style.altair()
     axis = metric_axis(figures.metrics[0], [row["value"] for row in rows if row["value"] is not None], figures.goals[0])
     best = [row for row in rows if row["trial"] == figures.best]
@@ -59,34 +59,39 @@ def _layers(figures: SweepFigures, axis: MetricAxis, rows: list[dict[str, Any]])
     named = {"values": list(range(1, last + 1))} if last <= _NAMED_INTERVALS else {"tickCount": 12, "tickMinStep": 1}
     x = alt.X(
         "interval:Q",
-        title=f"interval (one logged {figures.metrics[0]})",
-        scale=alt.Scale(domain=[1, last] if last > 1 else [0, 2], nice=False, padding=8),
+        title=f"interval (one logged {short(figures.metrics[0])})",
+        scale=alt.Scale(domain=[1, last], nice=False, padding=8),
         axis=alt.Axis(format="d", grid=False, **named),
     )
     scale = alt.Scale(domain=list(axis.domain), clamp=True, nice=False) if axis.domain else alt.Scale(zero=False)
-    y = alt.Y("value:Q", title=figures.metrics[0], scale=scale, axis=alt.Axis(format=axis.ticks, tickCount=6))
+    y = alt.Y("value:Q", title=short(figures.metrics[0]), scale=scale, axis=alt.Axis(format=axis.ticks, tickCount=6))
     return [*_lines(figures, axis, x, y, last), _marks(figures, axis, x, y)]
+
+
+def _state_colour(figures: SweepFigures) -> Any:
+    alt = style.altair()
+    there = [state for state in STATES if any(trial.state == state for trial in figures.trials)]
+    legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=2.5, offset=4)
+    scale = alt.Scale(domain=there, range=[STATES[state][0] for state in there])
+    return alt.Color("state:N", scale=scale, legend=legend)
 
 
 def _lines(figures: SweepFigures, axis: MetricAxis, x: Any, y: Any, last: int) -> list[Any]:
     alt = style.altair()
     number = len(figures.trials)
-    there = [state for state in STATES if any(trial.state == state for trial in figures.trials)]
-    colour = alt.Scale(domain=there, range=[STATES[state][0] for state in there])
-    legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=2.5, offset=4)
     picked = alt.selection_point(fields=["state"], bind="legend")
     near = alt.selection_point(fields=["trial"], on="pointerover", clear="pointerout", empty=False)
     value = alt.Tooltip("value:Q", format=axis.form, title=figures.metrics[0])
     opacity = max(0.12, min(0.6, 12 / number))
     lines = (
         alt.Chart(alt.NamedData("curves"))
-        .mark_line(point={"size": 22} if last <= _NAMED_INTERVALS and number <= 60 else last == 1)
+        .mark_line(point={"size": 22} if last <= _NAMED_INTERVALS and number <= 60 else False)
         .encode(
             x=x,
             y=y,
             detail="trial:N",
-            color=alt.Color("state:N", scale=colour, legend=legend),
-            opacity=alt.condition(picked, alt.value(opacity), alt.value(0.03)),
+            color=_state_colour(figures),
+            strokeOpacity=alt.condition(picked, alt.value(opacity), alt.value(0.03)),
             strokeWidth=alt.condition(near, alt.value(3.5), alt.value(1.4)),
             tooltip=[alt.Tooltip("trial:Q", format="d"), "state:N", alt.Tooltip("interval:Q", format="d"), value],
         )
@@ -99,7 +104,6 @@ def _lines(figures: SweepFigures, axis: MetricAxis, x: Any, y: Any, last: int) -
 def _marks(figures: SweepFigures, axis: MetricAxis, x: Any, y: Any) -> Any:
     alt = style.altair()
     shape = alt.Scale(domain=["Terminated", "Failed"], range=[STATES["Terminated"][1], STATES["Failed"][1]])
-    colour = alt.Scale(domain=["Terminated", "Failed"], range=[STATES["Terminated"][0], STATES["Failed"][0]])
     value = alt.Tooltip("value:Q", format=axis.form, title=figures.metrics[0])
     return (
         alt.Chart(alt.NamedData("ends"))
@@ -108,7 +112,7 @@ def _marks(figures: SweepFigures, axis: MetricAxis, x: Any, y: Any) -> Any:
             x=x,
             y=y,
             shape=alt.Shape("state:N", scale=shape, legend=None),
-            color=alt.Color("state:N", scale=colour, legend=None),
+            color=_state_colour(figures),
             tooltip=[alt.Tooltip("trial:Q", format="d"), alt.Tooltip("interval:Q", format="d"), value, "reason:N"],
         )
     )
@@ -117,7 +121,7 @@ def _marks(figures: SweepFigures, axis: MetricAxis, x: Any, y: Any) -> Any:
 def _finding(figures: SweepFigures, axis: MetricAxis) -> tuple[str, ...]:
     stopped = [trial for trial in figures.trials if trial.state == "Terminated"]
     if not stopped:
-        return f"{figures.metrics[0]} by interval", _best(figures), axis.note()
+        return f"{short(figures.metrics[0])} by interval", _best(figures), axis.note()
     number = len(figures.trials)
     saved = f", which saved about {seconds_text(figures.seconds_saved)}" if figures.seconds_saved else ""
     example = max(stopped, key=lambda trial: len(trial.reports))

@@ -6,9 +6,9 @@ from typing import Any
 
 from pigeonhole.reports import style
 from pigeonhole.reports.sweep.figures import SweepFigures
-from pigeonhole.reports.sweep.shown import STATES, MetricAxis, best_of, metric_axis, objective
+from pigeonhole.reports.sweep.shown import STATES, MetricAxis, best_of, metric_axis, objective, short
 
-WIDTH, HEIGHT = 780, 260
+WIDTH, HEIGHT = 900, 260
 _EDGE = 9  # pixels above the bottom, where trials without a value stand
 
 
@@ -80,7 +80,7 @@ def _trial_axis(figures: SweepFigures) -> Any:
 def _value_axis(figures: SweepFigures, axis: MetricAxis) -> Any:
     alt = style.altair()
     scale = alt.Scale(domain=list(axis.domain), clamp=True, nice=False) if axis.domain else alt.Scale(zero=False)
-    return alt.Y("value:Q", title=figures.metrics[0], scale=scale, axis=alt.Axis(format=axis.ticks, tickCount=6))
+    return alt.Y("value:Q", title=short(figures.metrics[0]), scale=scale, axis=alt.Axis(format=axis.ticks, tickCount=6))
 
 
 def _valued(figures: SweepFigures, axis: MetricAxis) -> list[Any]:
@@ -154,7 +154,7 @@ def _finding(figures: SweepFigures, axis: MetricAxis) -> tuple[str, ...]:
     reached = next(step["trial"] for step in steps if step["value"] == last)
     better = "highest" if figures.goals[0] == "maximize" else "lowest"
     return (
-        f"The {better} {figures.metrics[0]} came with trial {reached} of {len(figures.trials)}",
+        f"The {better} {short(figures.metrics[0])} came with trial {reached} of {len(figures.trials)}",
         "Green: the best so far. A stopped trial stands at the best that it had reported.",
         axis.note(),
     )

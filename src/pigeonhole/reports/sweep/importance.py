@@ -6,6 +6,7 @@ from typing import Any
 
 from pigeonhole.reports import style
 from pigeonhole.reports.sweep.figures import SweepFigures
+from pigeonhole.reports.sweep.shown import short
 
 
 def importance_chart(figures: SweepFigures) -> tuple[Any, dict[str, list[dict[str, Any]]]] | None:
@@ -14,13 +15,13 @@ def importance_chart(figures: SweepFigures) -> tuple[Any, dict[str, list[dict[st
         return None
     alt = style.altair()
     ranked = sorted(figures.importance.items(), key=lambda entry: -entry[1])
-    rows = [{"rank": rank, "name": name, "share": share} for rank, (name, share) in enumerate(ranked)]
+    rows = [{"name": name, "share": share} for name, share in ranked]
     longest = max(share for _, share in ranked)
     base = alt.Chart(alt.NamedData("importance"), width=520, height=alt.Step(28)).encode(
         y=alt.Y(
             "name:N",
             title=None,
-            sort=alt.SortField("rank"),
+            sort=[name for name, _ in ranked],
             axis=alt.Axis(labelLimit=220, domain=False, ticks=False),
         )
     )
@@ -37,6 +38,6 @@ def importance_chart(figures: SweepFigures) -> tuple[Any, dict[str, list[dict[st
 
 def _finding(figures: SweepFigures, first: tuple[str, float]) -> tuple[str, ...]:
     return (
-        f"{first[0]} explains {first[1]:.0%} of the differences in {figures.metrics[0]}",
+        f"{short(first[0])} explains {first[1]:.0%} of the differences in {short(figures.metrics[0])}",
         figures.importance_note or "",
     )

@@ -22,7 +22,7 @@ _STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #F6F7F8; color: #222; font: 14px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-main { max-width: 1000px; margin: 0 auto; padding: 28px 20px 60px; }
+main { max-width: 1120px; margin: 0 auto; padding: 28px 20px 60px; }
 h1 { font-size: 24px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; }
 h2 { font-size: 16px; margin: 0 0 10px; }
 header p { margin: 0 0 14px; color: #555; overflow-wrap: anywhere; }
@@ -31,7 +31,7 @@ section.chart { overflow-x: auto; }
 section.chart > div { width: fit-content; margin: 0 auto; }
 p.note { margin: 8px 2px; color: #555; }
 .tiles { display: flex; flex-wrap: wrap; gap: 12px; }
-.tile { background: #FFF; border: 1px solid #E4E4E4; border-radius: 8px; padding: 10px 16px; min-width: 130px; }
+.tile { background: #FFF; border: 1px solid #E4E4E4; border-radius: 8px; padding: 10px 16px; min-width: 110px; }
 .tile b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; }
 .tile span { color: #555; font-size: 12.5px; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 18px; margin: 0; }
@@ -45,7 +45,7 @@ th, td { padding: 4px 10px; }
 th[aria-sort=ascending]::after { content: " ▲"; } th[aria-sort=descending]::after { content: " ▼"; }
 td { border-bottom: 1px solid #EEE; vertical-align: top; max-width: 420px; overflow-wrap: anywhere; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.reason { min-width: 220px; }
+td.reason { min-width: 300px; }
 tr.best td { background: #E9F6F1; font-weight: 600; }
 .state { white-space: nowrap; }
 .state::before { content: ""; display: inline-block; width: 9px; height: 9px; border-radius: 5px; margin-right: 6px; }

@@ -14,7 +14,7 @@ from pigeonhole.reports.sweep.shown import MetricAxis, figure, is_share, metric_
 _HEIGHT = 300
 _MOST_AXES = 12
 _ABSENT_AT = -0.12  # below the axis: where the line of a trial goes that does not have the parameter
-_TOP = 1.06
+_TOP = 1.08
 _BAD_TO_GOOD = ["#D6E4EE", "#7FB3D5", "#2C7FB8", "#08306B"]
 _Row = dict[str, Any]
 
@@ -34,12 +34,13 @@ def parallel_chart(figures: SweepFigures) -> tuple[Any, dict[str, list[_Row]]] |
         "lines": [row for row in rows if row["value"] is not None],
         "grey": [row for row in rows if row["value"] is None],
         "best-line": [row for row in rows if row["trial"] == figures.best],
-        "axes": [*({"axis": at, "name": one.name} for at, one in enumerate(axes)), _last(figures, axes)],
+        "axes": [_upright(at, name) for at, name in enumerate([*(one.name for one in axes), figures.metrics[0]])],
         "ticks": [*_ticks(axes), *_metric_ticks(figures, axes, axis)],
     }
-    layers = _layers(figures, len(axes) + 1, axis)
+    lowest = _ABSENT_AT if any(one.partial for one in axes) else 0.0
+    layers = _layers(figures, len(axes) + 1, axis, lowest)
     chart = alt.layer(*layers).properties(
-        width=WIDTH - 40, height=_HEIGHT, title=style.title(*_finding(figures, axes, left_out))
+        width=WIDTH + 40, height=_HEIGHT, title=style.title(*_finding(figures, axes, left_out))
     )
     return chart, data
 
@@ -70,8 +71,8 @@ def _metric_place(axis: MetricAxis, value: float) -> float:
     return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def _last(figures: SweepFigures, axes: Sequence[ParameterAxis]) -> _Row:
-    return {"axis": len(axes), "name": figures.metrics[0]}
+def _upright(at: int, name: str) -> _Row:
+    return {"axis": at, "name": name, "low": 0, "high": 1, "top": _TOP}
 
 
 def _ticks(axes: Sequence[ParameterAxis]) -> Iterator[_Row]:
@@ -90,22 +91,23 @@ def _metric_ticks(figures: SweepFigures, axes: Sequence[ParameterAxis], axis: Me
         yield {"axis": len(axes), "place": step / 4, "text": text}
 
 
-def _layers(figures: SweepFigures, n_axes: int, metric: MetricAxis) -> list[Any]:
+def _layers(figures: SweepFigures, n_axes: int, metric: MetricAxis, lowest: float) -> list[Any]:
     alt = style.altair()
-    # The room at the right is for the ticks of the last axis.
+    # The room at the right is for the ticks of the last axis, that at the top for the names.
     x = alt.X("axis:Q", axis=None, scale=alt.Scale(domain=[0, n_axes - 1], nice=False, padding=50))
-    y = alt.Y("place:Q", axis=None, scale=alt.Scale(domain=[_ABSENT_AT, 1], nice=False, padding=8))
-    ends = {"y": alt.value(_y(0)), "y2": alt.value(_y(1))}
+    y = alt.Y("place:Q", axis=None, scale=alt.Scale(domain=[lowest, _TOP], nice=False, padding=8))
+    hidden = {"axis": None}
+    ends = {"y": alt.Y("low:Q", **hidden), "y2": "high:Q"}
     rules = alt.Chart(alt.NamedData("axes")).mark_rule(color="#AAAAAA", strokeWidth=1).encode(x=x, **ends)
     names = (
         alt.Chart(alt.NamedData("axes"))
-        .mark_text(fontSize=12, fontWeight="bold", color=style.INK, limit=max(60, 640 // n_axes), dy=-14)
-        .encode(x=x, y=alt.value(_y(1)), text="name:N", tooltip="name:N")
+        .mark_text(fontSize=12, fontWeight="bold", color=style.INK, limit=max(60, 760 // n_axes))
+        .encode(x=x, y=alt.Y("top:Q", **hidden), text="name:N", tooltip="name:N")
     )
     # A white edge keeps the figures readable where lines run behind them.
-    at = {"fontSize": 11, "align": "left", "dx": 5, "limit": max(50, 560 // n_axes)}
+    at = {"fontSize": 11, "align": "left", "dx": 5, "limit": max(50, 660 // n_axes)}
     ticks = alt.Chart(alt.NamedData("ticks")).encode(x=x, y=y, text="text:N")
-    halo = ticks.mark_text(stroke="white", strokeWidth=4, opacity=0.85, **at)
+    halo = ticks.mark_text(stroke="white", strokeWidth=4, strokeOpacity=0.85, **at)
     return [*_lines(figures, x, y, metric), rules, names, halo, ticks.mark_text(color=style.INK, **at)]
 
 
@@ -116,15 +118,15 @@ def _lines(figures: SweepFigures, x: Any, y: Any, metric: MetricAxis) -> list[An
     shades = alt.Scale(range=_BAD_TO_GOOD if good else _BAD_TO_GOOD[::-1], clamp=True)
     if domain:
         shades = alt.Scale(domain=domain, range=_BAD_TO_GOOD if good else _BAD_TO_GOOD[::-1], clamp=True)
-    legend = alt.Legend(title=figures.metrics[0], format=metric.ticks, gradientLength=160, tickCount=4)
     near = alt.selection_point(fields=["trial"], on="pointerover", clear="pointerout", empty=False)
     told = [alt.Tooltip("trial:Q", format="d"), "state:N", "parameter:N", "text:N"]
     value = alt.Tooltip("value:Q", format=metric.form, title=figures.metrics[0])
+    # Of strokes, not of whole marks: a renderer makes a layer of the whole picture for each mark that is see-through.
     opacity = max(0.15, min(0.85, 40 / len(figures.trials)))
     common = {"x": x, "y": y, "detail": "trial:N"}
     grey = (
         alt.Chart(alt.NamedData("grey"))
-        .mark_line(color=style.GREY, strokeDash=[3, 3], strokeWidth=1, opacity=min(0.5, opacity))
+        .mark_line(color=style.GREY, strokeDash=[3, 3], strokeWidth=1, strokeOpacity=min(0.5, opacity))
         .encode(**common, order="axis:Q", tooltip=told)
     )
     lines = (
@@ -133,9 +135,9 @@ def _lines(figures: SweepFigures, x: Any, y: Any, metric: MetricAxis) -> list[An
         .encode(
             **common,
             order="axis:Q",
-            color=alt.Color("value:Q", scale=shades, legend=legend),
+            color=alt.Color("value:Q", scale=shades, legend=None),
             strokeWidth=alt.condition(near, alt.value(4), alt.value(1.6)),
-            opacity=alt.condition(near, alt.value(1), alt.value(opacity)),
+            strokeOpacity=alt.condition(near, alt.value(1), alt.value(opacity)),
             tooltip=[*told, value],
         )
         .add_params(near)
@@ -146,12 +148,6 @@ def _lines(figures: SweepFigures, x: Any, y: Any, metric: MetricAxis) -> list[An
         .encode(**common, order="axis:Q", tooltip=[*told, value])
     )
     return [grey, lines, best]
-
-
-def _y(place: float) -> float:
-    """The pixel of a place, as the scale of `_layers` puts it."""
-    inner = _HEIGHT - 16
-    return 8 + inner * (1 - (place - _ABSENT_AT) / (1 - _ABSENT_AT))
 
 
 def _finding(figures: SweepFigures, axes: Sequence[ParameterAxis], left_out: int) -> tuple[str, ...]:

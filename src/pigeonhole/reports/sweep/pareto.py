@@ -7,10 +7,11 @@ from typing import Any
 
 from pigeonhole.reports import style
 from pigeonhole.reports.sweep.figures import SweepFigures
-from pigeonhole.reports.sweep.shown import is_share, objective
+from pigeonhole.reports.sweep.shown import is_share, objective, short
 
 _NAMED = 12
 _MOST_PAIRS = 6
+_LARGE = 10_000
 
 
 def pareto_chart(figures: SweepFigures) -> tuple[Any, dict[str, list[dict[str, Any]]]] | None:
@@ -61,10 +62,11 @@ def _axis(figures: SweepFigures, rows: list[dict[str, Any]], index: int, channel
     better = "→ better" if figures.goals[index] == "maximize" else "← better"
     if channel is alt.Y:
         better = "↑ better" if figures.goals[index] == "maximize" else "↓ better"
-    form = ".2~%" if _share(figures, rows, index) else ".3~s"
+    large = max(abs(row[f"objective{index}"]) for row in rows) >= _LARGE
+    form = ".2~%" if _share(figures, rows, index) else ".3~s" if large else ".3~g"
     return channel(
         f"objective{index}:Q",
-        title=f"{figures.metrics[index]}   {better}",
+        title=f"{short(figures.metrics[index])}   {better}",
         scale=alt.Scale(zero=False, nice=True, padding=6),
         axis=alt.Axis(format=form, tickCount=6),
     )

@@ -21,6 +21,7 @@ STATES = {
 }
 _FAR = 3.0  # interquartile ranges beyond the quartile on the worse side, where a value is drawn at the axis' edge
 _LEAST_FOR_QUARTILES = 5
+_LONGEST_NAME = 36
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def best_of(values: Iterable[float], goal: Goal) -> float:
 def metric_axis(metric: str, values: Sequence[float], goal: Goal) -> MetricAxis:
     """How to draw a metric with these values."""
     share = is_share(metric, values)
-    form, ticks = (".2%", ".2~%") if share else (".4~g", ".3~g")
+    form, ticks = (".2%", ".2~%") if share else (".5~g", ".4~g")
     low, high, beyond = _domain(values, goal)
     if low is None or high is None:
         return MetricAxis(form, ticks, None, 0)
@@ -104,6 +105,11 @@ def text_of(value: Any) -> str:
     if isinstance(value, str | int):
         return str(value)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def short(name: str) -> str:
+    """A name that fits beside a chart."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def seconds_text(seconds: float) -> str:

@@ -9,9 +9,9 @@ from pigeonhole.reports import style
 from pigeonhole.reports.sweep.axes import ParameterAxis, differing
 from pigeonhole.reports.sweep.figures import SweepFigures
 from pigeonhole.reports.sweep.history import trial_rows
-from pigeonhole.reports.sweep.shown import STATES, MetricAxis, metric_axis, text_of
+from pigeonhole.reports.sweep.shown import STATES, MetricAxis, metric_axis, objective, short, text_of
 
-_WIDTH, _HEIGHT = 205, 150
+_WIDTH, _HEIGHT = 250, 160
 _COLUMNS = 3
 _MOST = 24
 _Row = dict[str, Any]
@@ -51,7 +51,7 @@ def _slice(figures: SweepFigures, axis: ParameterAxis, name: str, metric: Metric
     base = alt.Chart(alt.NamedData(name), width=_WIDTH, height=_HEIGHT).encode(
         x=_x(axis),
         y=alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=metric.ticks, tickCount=4)),
-        tooltip=[alt.Tooltip("trial:Q", format="d"), "state:N", alt.Tooltip("text:N", title=axis.name[:80]), value],
+        tooltip=[alt.Tooltip("trial:Q", format="d"), "state:N", alt.Tooltip("text:N", title=short(axis.name)), value],
     )
     many = len(data[name]) > 100
     points = base.mark_point(filled=True, size=18 if many else 45, opacity=0.45 if many else 0.75).encode(
@@ -65,26 +65,25 @@ def _slice(figures: SweepFigures, axis: ParameterAxis, name: str, metric: Metric
 
 def _x(axis: ParameterAxis) -> Any:
     alt = style.altair()
-    title = axis.name if len(axis.name) <= 34 else f"{axis.name[:33]}…"
+    title = short(axis.name)
     if axis.kind == "category":
         names = [name[:40] for name in axis.categories]
         upright = sum(len(name) + 2 for name in names) * 7 < _WIDTH
         labels = alt.Axis(labelLimit=90, labelAngle=0 if upright else -40, labelOverlap=len(names) > 15, domain=True)
         return alt.X("parameter:N", title=title, scale=alt.Scale(domain=names), axis=labels)
-    scale = alt.Scale(type=axis.kind, domain=[axis.low, axis.high], nice=False, zero=False, padding=8)
-    if axis.low == axis.high:
-        scale = alt.Scale(domain=[axis.low - 1, axis.high + 1], zero=False)
-    # On a logarithmic axis Vega thins the labels by the format's own rule, which four figures keep whole.
-    return alt.X("parameter:Q", title=title, scale=scale, axis=alt.Axis(format=".3~g", tickCount=4, grid=False))
+    ends = [axis.low, axis.high] if axis.low < axis.high else [axis.low - 1, axis.high + 1]
+    scale = alt.Scale(type=axis.kind if axis.low < axis.high else "linear", domain=ends, nice=False, padding=8)
+    return alt.X("parameter:Q", title=title, scale=scale, axis=alt.Axis(format=".4~g", tickCount=4, grid=False))
 
 
 def _finding(figures: SweepFigures, metric: MetricAxis) -> tuple[str, ...]:
     best = "" if figures.best is None else f" Ringed in green: the best, trial {figures.best}."
     colours = f"{_colours(figures)}.{best}"
-    return f"{figures.metrics[0]} over each parameter", colours, metric.note()
+    return f"{short(figures.metrics[0])} over each parameter", colours, metric.note()
 
 
 def _colours(figures: SweepFigures) -> str:
     words = {"Completed": "blue", "Terminated": "orange", "Failed": "black", "Running": "grey"}
-    there: Sequence[str] = [state for state in STATES if any(trial.state == state for trial in figures.trials)]
+    valued = [trial.state for trial in figures.trials if objective(figures, trial) is not None]
+    there: Sequence[str] = [state for state in STATES if state in valued]
     return ", ".join(f"{words[state]}: {state}" for state in there).capitalize()

@@ -9,7 +9,7 @@ from typing import Any
 from pigeonhole.reports.sweep.figures import SweepFigures, TrialFigures
 from pigeonhole.reports.sweep.shown import ABSENT, figure, finite, is_share, objective, text_of
 
-_LONG = 120
+_LONG = 90
 
 
 def trials_table(figures: SweepFigures) -> str:
