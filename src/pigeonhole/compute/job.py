@@ -15,6 +15,10 @@ from typing import Any, Literal, Protocol, Self
 State = Literal["Completed", "Failed", "Canceled", "TimedOut", "OutOfMemory", "Lost"]
 
 
+class CanceledError(BaseException):
+    """The job is to end now. No `Exception`, so that nobody takes it for a failure and goes on."""
+
+
 class Conversation(Protocol):
     """What a function of ours, running as a job, may say and hear."""
 

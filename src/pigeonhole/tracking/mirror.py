@@ -186,6 +186,7 @@ def _tags(run: Run) -> dict[str, str]:
         "pigeonhole.fingerprint": record["fingerprint"],
         "pigeonhole.command": record["command"],
         "pigeonhole.parent": record["parent"],
+        "pigeonhole.trial": record.get("trial"),
         "mlflow.user": _user(),
         "mlflow.source.name": record["command"],
         "mlflow.source.type": "LOCAL",

@@ -1,0 +1,24 @@
+"""All sampling algorithms by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BeforeValidator, Discriminator, Tag
+
+from pigeonhole.sweep.choosing import by_type, tag_of
+from pigeonhole.sweep.samplers.base import SamplingAlgorithm
+from pigeonhole.sweep.samplers.grid import Grid
+from pigeonhole.sweep.samplers.random import Random
+
+SAMPLING_ALGORITHMS: Mapping[str, type[SamplingAlgorithm]] = {
+    "random": Random,
+    "grid": Grid,
+}
+
+AnySamplingAlgorithm = Annotated[
+    Annotated[Random, Tag("type-random")] | Annotated[Grid, Tag("type-grid")],
+    Discriminator(tag_of),
+    BeforeValidator(by_type("a sampling algorithm", list(SAMPLING_ALGORITHMS))),
+]
