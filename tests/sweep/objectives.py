@@ -23,7 +23,10 @@ def curve(arguments, conversation):
         if reason is not None:
             break
     note(arguments, len(told))
-    return {"metrics": {"accuracy": told[-1], "size": arguments["height"] * 100}, "run_id": f"run-{arguments['number']}"}
+    return {
+        "metrics": {"accuracy": told[-1], "size": arguments["height"] * 100},
+        "run_id": f"run-{arguments['number']}",
+    }
 
 
 def note(arguments, epochs):

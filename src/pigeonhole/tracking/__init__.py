@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from pigeonhole.tracking.registry import list_versions, promote, register, register_script, remove, resolve
     from pigeonhole.tracking.run import Run
     from pigeonhole.tracking.runs import Runs
+    from pigeonhole.tracking.script_run import SCRIPT, ScriptRun
+    from pigeonhole.tracking.store import open_client
 
 __all__ = [
+    "SCRIPT",
     "Mirror",
     "ModelVersion",
     "Run",
     "Runs",
+    "ScriptRun",
     "list_versions",
+    "open_client",
     "promote",
     "register",
     "register_script",
@@ -29,11 +34,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "SCRIPT": "script_run",
     "Mirror": "background",
     "ModelVersion": "model_version",
     "Run": "run",
     "Runs": "runs",
+    "ScriptRun": "script_run",
     "list_versions": "registry",
+    "open_client": "store",
     "promote": "registry",
     "register": "registry",
     "register_script": "registry",
