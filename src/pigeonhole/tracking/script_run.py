@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pigeonhole.core.files import write_json
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.tracking.mirror import TAG
 from pigeonhole.tracking.run import MLFLOW, Run
-from pigeonhole.tracking.store import experiment_id
+from pigeonhole.tracking.store import experiment_id, is_local, local_path
 
 SCRIPT = "script"  # the kind of its spec, beside network and estimator
 ATTEMPT_OF = "pigeonhole.attempt_of"
@@ -86,6 +87,13 @@ class ScriptRun:
         for mlflow_id in (*self._earlier, self.mlflow_id):
             figures |= {key: float(value) for key, value in self._client.get_run(mlflow_id).data.metrics.items()}
         return {key: value for key, value in figures.items() if math.isfinite(value)}
+
+    def artifacts(self) -> list[Path]:
+        """The folders that MLflow keeps of this attempt, as far as they are there: its artifacts, and its models."""
+        experiment = str(self._experiment.experiment_id)
+        models = self._client.search_logged_models([experiment], filter_string=f"source_run_id = '{self.mlflow_id}'")
+        places = [self._client.get_run(self.mlflow_id).info.artifact_uri, *(one.artifact_location for one in models)]
+        return [path for place in places if is_local(place) and (path := local_path(place)).is_dir()]
 
     def end(self, status: str, parameters: Mapping[str, Any]) -> None:
         """Ends the MLflow run, whatever the script left it at.

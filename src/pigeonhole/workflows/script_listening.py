@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Self
 
 from pigeonhole import tracking
@@ -19,6 +19,7 @@ POLL_S = 1.0
 _LOOK_SHARE = 0.1
 _STATUS = {"Completed": "FINISHED", "Canceled": "KILLED", "Lost": "KILLED"}
 _RUN_ID = "MLFLOW_RUN_ID"
+_LONGEST_LINE = 300
 
 
 class Heard:
@@ -100,10 +101,8 @@ class Heard:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is None:
             self.close()
         else:
             # That a store cannot be written any more is not the news.
@@ -148,8 +147,17 @@ class Heard:
         attempt.end(_STATUS.get(event.state, "FAILED"), values)
         with attempt.run as run:
             run.add_metrics(figures)
+            run.update(artifacts=[os.path.relpath(place, run.folder) for place in attempt.artifacts()])
             _settle(run, event)
-        return [*reports, replace(event, value={"run_id": run.id, "metrics": figures})]
+        return [*reports, replace(event, value={"run_id": run.id, "metrics": figures}, error=_why(event))]
+
+
+def _why(outcome: Outcome) -> str | None:
+    """What went wrong, with the last line that the script printed: mostly its exception."""
+    lines = [line for line in outcome.traceback.splitlines() if line.strip()]
+    if outcome.state != "Failed" or outcome.error is None or not lines:
+        return outcome.error
+    return f"{outcome.error}: {lines[-1].strip()[:_LONGEST_LINE]}"
 
 
 def _settle(run: tracking.Run, outcome: Outcome) -> None:
@@ -160,5 +168,5 @@ def _settle(run: tracking.Run, outcome: Outcome) -> None:
     elif outcome.state == "Canceled":
         run.cancel("its sweep stopped it")
     elif outcome.state != "Lost":
-        error = outcome.error or f"its job ended as {outcome.state}"
+        error = _why(outcome) or f"its job ended as {outcome.state}"
         run.fail(TrainingError(f"{error}\n{outcome.traceback}".strip(), "a script that ends well", "see its log"))
