@@ -73,9 +73,9 @@ def silent(arguments, conversation):
 
 
 def not_a_number(arguments, conversation):
-    """Diverges at its second interval."""
+    """Diverges at its second interval; trial 1 from the start."""
     voice = Voice(conversation, asks=False)
-    for value in (0.5, float("nan"), 0.5):
+    for value in (0.5 if arguments["number"] == 0 else float("nan"), float("nan")):
         voice.log({"accuracy": value})
     return {"metrics": {}}
 

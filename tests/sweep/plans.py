@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 
-from pigeonhole.compute import Job, LocalCompute
+from pigeonhole.compute import Job
 from pigeonhole.sweep.loop import run_sweep
 from pigeonhole.sweep.plan import Objective, Plan
 from pigeonhole.sweep.study import Storable, own_study
@@ -86,23 +87,24 @@ def job_of(folder, function="curve", **arguments):
     return job
 
 
-def sweep(space, name="tried", function="curve", view=None, arguments=None, **changes):
+def sweep(space, compute, function="curve", view=None, arguments=None, clock=time.monotonic, **changes):
     """Runs what is left of a sweep; how it ended."""
     wanted = plan(**changes)
     goals = [objective.goal for objective in wanted.objectives]
-    with own_study(space, name, goals) as study, LocalCompute(2, grace_s=1.0) as compute:
-        return run_sweep(wanted, study, compute, job_of(space.root, function, **(arguments or {})), view)
+    with own_study(space, "tried", goals) as study:
+        return run_sweep(wanted, study, compute, job_of(space.root, function, **(arguments or {})), view, clock)
 
 
-def facts(ended):
+def facts(trials):
     """What must be the same however a sweep went."""
     return [
         (s.trial.number, s.trial.values, s.trial.state, tuple(s.trial.reports), s.trial.objectives, s.trial.reason)
-        for s in ended.trials
+        for s in trials
     ]
 
 
 def finished(space):
     """The numbers of the trials whose function came to its end, in order; one twice is there twice."""
-    lines = (space.root / "journal").read_text().splitlines()
+    journal = space.root / "journal"
+    lines = journal.read_text().splitlines() if journal.exists() else []
     return sorted(int(line.split()[0]) for line in lines)

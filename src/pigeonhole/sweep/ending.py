@@ -24,7 +24,8 @@ def end(course: Course, outcome: Outcome, objectives: Sequence[Objective]) -> No
     course.metrics = {**course.metrics, **said.metrics}
     if course.stop is not None:
         course.state, course.reason = "Terminated", course.stop
-        course.objectives = [objectives[0].best(course.reports)] if len(objectives) == 1 else None
+        best = objectives[0].best(course.reports)
+        course.objectives = [best] if len(objectives) == 1 and math.isfinite(best) else None
     elif outcome.state == "Completed":
         _complete(course, said.metrics, objectives)
     else:

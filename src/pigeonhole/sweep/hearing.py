@@ -6,7 +6,6 @@ nothing that n says later is taken in, so a decision never depends on who was fa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,7 +36,7 @@ class Hearing:
         Returns:
             Whether nothing is left: then, if its job has ended, the trial has.
         """
-        while course.stop is None and not course.ended:
+        while course.stop is None:
             if attempt.judged is not None and not self._decide(course, attempt, attempt.judged):
                 return False
             if course.stop is not None or not attempt.said:
@@ -56,9 +55,6 @@ class Hearing:
         attempt.heard += 1
         interval = attempt.heard
         if interval > len(course.reports):
-            if not math.isfinite(value):
-                self._refuse(course, attempt, value)
-                return
             course.reports.append(value)
             course.lost = 0
             self._study.report(course.number, interval, value)
@@ -102,14 +98,8 @@ class Hearing:
         """A job that was told to stop is told so whatever else it asks."""
         for said in attempt.said:
             if said.question:
-                self._answer(course, talking.stop(course.stop or course.reason or ""))
+                self._answer(course, talking.stop(course.stop or ""))
         attempt.said.clear()
-
-    def _refuse(self, course: Course, attempt: Attempt, value: float) -> None:
-        course.state = "Failed"
-        course.reason = f"{self._plan.primary.metric} is {value} at interval {attempt.heard}, which is no finite number"
-        if attempt.outcome is None:
-            self._compute.cancel(course.key)
 
     def _answer(self, course: Course, answer: Mapping[str, Any]) -> None:
         self._compute.answer(course.key, answer)

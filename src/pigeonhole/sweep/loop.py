@@ -189,8 +189,7 @@ class _Loop:
         known = len(course.reports)
         if outcome.state == "Lost" and course.stop is None and self._goes_on(course, outcome):
             return
-        if not course.ended:
-            end(course, outcome, self._plan.objectives)
+        end(course, outcome, self._plan.objectives)
         course.seconds, course.attempt = course.seconds + outcome.seconds, None
         for interval in range(known + 1, len(course.reports) + 1):
             self._study.report(course.number, interval, course.reports[interval - 1])
@@ -200,7 +199,7 @@ class _Loop:
     def _goes_on(self, course: Course, outcome: Outcome) -> bool:
         """Whether a trial whose process was lost runs again; its job takes up what it has done."""
         course.lost += 1
-        if course.ended or course.lost >= _LOST_AT_MOST:
+        if course.lost >= _LOST_AT_MOST:
             return False
         course.seconds, course.attempt = course.seconds + outcome.seconds, None
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,11 @@ class Objective:
         return value > other if self.goal == "maximize" else value < other
 
     def best(self, values: Sequence[float]) -> float:
-        """The best of one or more."""
-        return max(values) if self.goal == "maximize" else min(values)
+        """The best of one or more; NaN where none is a number."""
+        numbers = [value for value in values if not math.isnan(value)]
+        if not numbers:
+            return math.nan
+        return max(numbers) if self.goal == "maximize" else min(numbers)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import Any
 from pigeonhole import data, tracking
 from pigeonhole.compute.job import Conversation, Job
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.sweep.plan import JobOfTrial
+from pigeonhole.sweep.spec import SweepSpec
 from pigeonhole.sweep.talking import Voice, numbers
 from pigeonhole.sweep.trial import Values
 from pigeonhole.workflows.exporting import export_run
@@ -22,46 +24,32 @@ FUNCTION = f"{__name__}:train_preset"
 EXPORTED = ("latency_ms", "bundle_size_bytes")
 
 
-def preset_job(
-    space: Workspace,
-    sweep: str,
-    number: int,
-    values: Values,
-    *,
-    dataset: str,
-    model: str,
-    settings: Mapping[str, Any],
-    seed: int,
-    asks: bool,
-    exports: bool,
-    log: Path,
-) -> Job:
-    """The job of a preset's trial.
+def preset_jobs(space: Workspace, sweep: str, spec: SweepSpec, dataset: str, logs: Path) -> JobOfTrial:
+    """The jobs of a preset's trials.
 
     Args:
-        space: where the dataset is and the run goes.
+        space: where the dataset is and the runs go.
         sweep: the sweep's name.
-        number: the trial's.
-        values: of the parameters that the sweep turns.
+        spec: of a preset.
         dataset: the dataset version.
-        model: the preset's key, or a YAML file.
-        settings: of the parameters that it does not turn.
-        seed: of the training.
-        asks: whether somebody may stop it on its way.
-        exports: whether its bundle is to be made, whose size and latency are known only then.
-        log: what the job prints goes there.
+        logs: the folder that gets a file a trial, of what its job prints.
     """
-    arguments = {
+    every = {
         "workspace": str(space.root),
-        "trial": f"{sweep}/{number}",
         "dataset": dataset,
-        "model": model,
-        "settings": {**settings, **values},
-        "seed": seed,
-        "asks": asks,
-        "exports": exports,
+        "model": spec.model,
+        "seed": spec.training_seed,
+        # Where there is a policy, somebody may stop it on its way.
+        "asks": spec.policy() is not None,
+        "exports": bool(set(EXPORTED) & set(spec.metrics)),
     }
-    return Job(f"{sweep}/{number}", log, FUNCTION, arguments)
+    settings = spec.preset.settings if spec.preset else {}
+
+    def job(number: int, values: Values) -> Job:
+        arguments = {**every, "trial": f"{sweep}/{number}", "settings": {**settings, **values}}
+        return Job(f"{sweep}/{number}", logs / f"trial-{number:04}.log", FUNCTION, arguments)
+
+    return job
 
 
 def train_preset(arguments: Mapping[str, Any], conversation: Conversation) -> dict[str, Any]:

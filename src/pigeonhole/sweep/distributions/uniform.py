@@ -53,6 +53,12 @@ class QUniform(Distribution):
         x = self.min_value + u * (self.max_value - self.min_value)
         return plain(clipped(to_multiple(x, self.q), self.min_value, self.max_value))
 
+    def steps(self) -> list[int | float]:
+        """All its values, in order."""
+        first, last = (round(bound / self.q) for bound in (self.min_value, self.max_value))
+        multiples = (float(k) * self.q for k in range(first, last + 1))
+        return list(dict.fromkeys(plain(clipped(x, self.min_value, self.max_value)) for x in multiples))
+
     def optuna_distribution(self) -> Any:
         """A float between the bounds: a step would not hold a bound that is no multiple of q."""
         return float_distribution(self.min_value, self.max_value)

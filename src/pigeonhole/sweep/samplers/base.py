@@ -26,7 +26,7 @@ class Setting:
     Attributes:
         space: the parameters.
         goals: of the objectives, in order.
-        at_a_time: how many trials run at once.
+        at_a_time: how many trials may run at once; 1 where nothing is said. Only a sampler that waits may use it.
         total: how many trials there are at most.
     """
 

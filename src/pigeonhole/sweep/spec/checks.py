@@ -75,7 +75,7 @@ def _check_metric(name: str, place: tuple[str | int, ...], several: bool) -> Ite
 def _check_sampler(draft: SweepDraft, folder: Path) -> Iterator[Problem]:
     del folder
     if draft.sampling_algorithm and draft.search_space:
-        yield from draft.sampling_algorithm.problems(setting_of(draft, draft.sampling_algorithm.waits))
+        yield from draft.sampling_algorithm.problems(setting_of(draft))
 
 
 def _check_termination(draft: SweepDraft, folder: Path) -> Iterator[Problem]:

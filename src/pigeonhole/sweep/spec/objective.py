@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from pigeonhole.core.spec import Spec
 from pigeonhole.sweep.trial import Goal
@@ -14,7 +14,7 @@ EPOCH_METRICS = (
     "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate", "images_per_s",
     "seconds",
 )  # fmt: skip
-FINAL_METRICS = ("parameters", "size_bytes", "latency_ms", "peak_memory_bytes", "epochs", "best_epoch")
+FINAL_METRICS = ("parameters", "bundle_size_bytes", "latency_ms", "peak_memory_bytes", "epochs", "best_epoch")
 # Tutorials on Azure ML log the one and mean the other.
 ALIASES = {"validation_acc": "validation_accuracy"}
 
@@ -30,3 +30,13 @@ class Objective(Spec):
     def _in_any_case(cls, goal: Any) -> Any:
         """Azure ML takes `Maximize` as well."""
         return goal.lower() if isinstance(goal, str) else goal
+
+
+def _tag(value: Any) -> str:
+    return "objective-list" if isinstance(value, (list, tuple)) else "objective-one"
+
+
+OneOrSeveral = Annotated[
+    Annotated[Objective, Tag("objective-one")] | Annotated[tuple[Objective, ...], Tag("objective-list")],
+    Discriminator(_tag),
+]

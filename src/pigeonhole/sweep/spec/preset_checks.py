@@ -36,14 +36,18 @@ def check_preset(draft: SweepDraft, folder: Path) -> Iterator[Problem]:
     known = list(dict.fromkeys([*preset.defaults, *(Training.model_fields if preset.kind == "network" else ())]))
     wrong = list(_check_settings(model, trial))
     yield from wrong
+    # Wrong settings are told; what is searched is checked with the right ones.
+    refused = {place[-1] for place, _ in wrong}
+    settings = {name: value for name, value in trial.settings.items() if name not in refused}
+    checkable = not _problems_with(model, settings)
     for name, distribution in draft.search_space.items():
         if name not in known:
             told = f"{preset.key} declares no parameter {name!r}{suggestion(name, known)}"
             yield ("search_space", name), f"{told}; it declares {', '.join(preset.defaults)}"
         elif name in trial.settings:
             yield ("search_space", name), f"{name} is set in trial.settings as well; one of the two is accepted"
-        elif not wrong:
-            yield from _check_values(model, trial, name, distribution, preset.defaults)
+        elif checkable:
+            yield from _check_values(model, settings, name, distribution, preset.defaults)
 
 
 def _check_data(draft: SweepDraft) -> Iterator[Problem]:
@@ -60,11 +64,13 @@ def _check_data(draft: SweepDraft) -> Iterator[Problem]:
 
 def _check_settings(model: str, trial: PresetTrial) -> Iterator[Problem]:
     for problem in _problems_with(model, trial.settings):
-        yield ("trial", "settings", problem.split(":")[0].split(".")[0]), problem
+        name, _, told = problem.partition(":")
+        section = name.split(".")[0]
+        yield ("trial", "settings", section), told.strip() if section == name else problem
 
 
 def _check_values(
-    model: str, trial: PresetTrial, name: str, distribution: Distribution, defaults: Mapping[str, Any]
+    model: str, settings: Mapping[str, Any], name: str, distribution: Distribution, defaults: Mapping[str, Any]
 ) -> Iterator[Problem]:
     """Told once, for the first of the values that is refused."""
     if type(defaults.get(name)) is int and distribution.continuous:
@@ -75,7 +81,7 @@ def _check_values(
         )
         return
     for value in probes(distribution):
-        problems = _problems_with(model, {**trial.settings, name: value})
+        problems = _problems_with(model, {**settings, name: value})
         if problems:
             yield ("search_space", name), f"{_drawn(distribution)} {value!r}, and {'; '.join(problems)}"
             return

@@ -69,17 +69,25 @@ def _line(lines: Lines, place: Place) -> int:
 
 
 def _what_is_left(value: Any, places: list[tuple[int | str, ...]]) -> SweepDraft:
-    """The spec without all that is wrong by itself: one parameter or input of several, else a whole section."""
+    """The spec without all that is wrong by itself: the key that is wrong where it is optional, else its section."""
     left = copy.deepcopy(value) if isinstance(value, dict) else {}
-    broken = set()
     for place in places:
         section, name = (*place, None, None)[:2]
         inside = left.get(section)
-        if section in {"search_space", "inputs", "outputs"} and name is not None and isinstance(inside, dict):
-            inside.pop(name, None)
-            broken.add((str(section), str(name)))
+        if isinstance(inside, dict) and name in inside:
+            del inside[name]
         else:
             left.pop(section, None)
-    draft = SweepDraft.model_validate(left)
-    draft._broken = frozenset(broken)
+    draft = _without_the_rest(left)
+    given = {(str(place[0]), str(place[1])) for place in places if len(place) > 1}
+    draft._broken = frozenset(given)
     return draft
+
+
+def _without_the_rest(left: dict[str, Any]) -> SweepDraft:
+    """A section that is wrong without the key that was wrong goes as a whole."""
+    try:
+        return SweepDraft.model_validate(left)
+    except ValidationError as error:
+        wrong = {detail["loc"][0] for detail in error.errors()}
+        return SweepDraft.model_validate({key: item for key, item in left.items() if key not in wrong})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +14,10 @@ from pigeonhole.sweep.policies import AnyEarlyTermination
 from pigeonhole.sweep.samplers import AnySamplingAlgorithm, Setting
 from pigeonhole.sweep.samplers.random import Random
 from pigeonhole.sweep.space import SearchSpace
+from pigeonhole.sweep.spec.identity import identity_of
 from pigeonhole.sweep.spec.inputs import DataInput, Input, Output
-from pigeonhole.sweep.spec.limits import Limits
-from pigeonhole.sweep.spec.objective import ALIASES, Objective
+from pigeonhole.sweep.spec.limits import MOST_TRIALS, Limits
+from pigeonhole.sweep.spec.objective import ALIASES, Objective, OneOrSeveral
 from pigeonhole.sweep.spec.trial import CommandTrial, PresetTrial, Trial
 from pigeonhole.sweep.trial import Goal, Sampler, TerminationPolicy
 
@@ -40,7 +42,7 @@ class SweepDraft(Spec):
     trial: Trial | None = None
     search_space: dict[str, AnyDistribution] = Field(default_factory=dict)
     sampling_algorithm: AnySamplingAlgorithm | None = None
-    objective: Objective | tuple[Objective, ...] | None = None
+    objective: OneOrSeveral | None = None
     early_termination: AnyEarlyTermination | None = None
     limits: Limits | None = None
 
@@ -77,7 +79,7 @@ class SweepSpec(SweepDraft):
     trial: Trial
     search_space: dict[str, AnyDistribution] = Field(min_length=1)
     sampling_algorithm: AnySamplingAlgorithm = Field(default_factory=Random)
-    objective: Objective | tuple[Objective, ...]
+    objective: OneOrSeveral
     limits: Limits
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
@@ -155,7 +157,7 @@ class SweepSpec(SweepDraft):
     @property
     def setting(self) -> Setting:
         """What the sampler works on."""
-        return setting_of(self, self.sampling_algorithm.waits)
+        return setting_of(self)
 
     def sampler(self) -> Sampler:
         """The sampler that the spec describes."""
@@ -165,17 +167,21 @@ class SweepSpec(SweepDraft):
         """The termination policy that the spec describes, or `None`."""
         return self.early_termination
 
+    def identity(self, contents: Mapping[str, str]) -> str:
+        """The hash of all that changes a result; `contents` has the hashes of what is only named (dataset, code)."""
+        return identity_of(self, contents)
+
     def to_dict(self) -> dict[str, Any]:
         """What was written, as JSON-ready values that `read_sweep` reads again."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def setting_of(draft: SweepDraft, waits: bool) -> Setting:
+def setting_of(draft: SweepDraft) -> Setting:
     """What the sampler works on, as far as the draft says it."""
-    limits = draft.limits
-    at_a_time = limits.max_concurrent_trials if limits and waits else None
     goals = tuple(objective.goal for objective in draft.objectives)
-    return Setting(SearchSpace(draft.search_space), goals, at_a_time or 1, limits.max_total_trials if limits else 1)
+    at_a_time = (draft.limits and draft.limits.max_concurrent_trials) or 1
+    total = draft.limits.max_total_trials if draft.limits else MOST_TRIALS
+    return Setting(SearchSpace(draft.search_space), goals, at_a_time, total)
 
 
 def model_at(model: str, folder: Path) -> str:
