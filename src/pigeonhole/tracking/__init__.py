@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pigeonhole.tracking.run import Run
     from pigeonhole.tracking.runs import Runs
     from pigeonhole.tracking.script_run import SCRIPT, ScriptRun
-    from pigeonhole.tracking.store import open_client
+    from pigeonhole.tracking.store import open_client, require_mlflow
 
 __all__ = [
     "SCRIPT",
@@ -29,6 +29,7 @@ __all__ = [
     "register",
     "register_script",
     "remove",
+    "require_mlflow",
     "resolve",
     "sync",
 ]
@@ -46,6 +47,7 @@ _HOMES = {
     "register": "registry",
     "register_script": "registry",
     "remove": "registry",
+    "require_mlflow": "store",
     "resolve": "registry",
     "sync": "mirror",
 }

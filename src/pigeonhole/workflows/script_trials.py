@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,15 @@ CODE, OUTPUTS, PYTHON = "code", "outputs", "python"
 LOGS = "logs"
 
 
-def given_to(space: Workspace, spec: SweepSpec) -> dict[str, Any]:
+def given_to(space: Workspace, spec: SweepSpec) -> dict[str, str]:
     """The hash of everything outside of the spec that a command is given: its code, and each input that is data.
 
     Raises:
         SpecError: an input that is not there, all of them at once; or code that cannot be kept.
     """
     paths = input_paths(space, spec)
-    hashes = {name: _data_hash(space, spec.inputs[name], path) for name, path in paths.items()}
-    return {"code": code_sha256(spec.code) if spec.code else None, "inputs": hashes}
+    hashes = {f"inputs.{name}": _data_hash(space, spec.inputs[name], path) for name, path in paths.items()}
+    return {**hashes, "code": code_sha256(spec.code)} if spec.code else hashes
 
 
 def input_paths(space: Workspace, spec: SweepSpec) -> dict[str, Path]:
@@ -85,7 +86,7 @@ class ScriptTrials:
         self._command = spec.command
         self._inputs = {**spec.inputs, **{name: str(path) for name, path in input_paths(space, spec).items()}}
         self._dataset = trained_on(space, spec)
-        self._client = tracking.open_client(space)
+        tracking.require_mlflow()
         self._heard = Heard(spec.metrics[0], poll_s)
         if spec.code is not None:
             keep_code(spec.code, folder / CODE)
@@ -115,6 +116,16 @@ class ScriptTrials:
     def heard(self, compute: Compute) -> Compute:
         """The compute, with what scripts log to MLflow as reports of their jobs; used as a context manager."""
         return self._heard.on(compute)
+
+    @property
+    def dataset(self) -> str | None:
+        """The dataset of the workspace that the command is given, with its version; `None` where there is none."""
+        return self._dataset.ref if self._dataset else None
+
+    @cached_property
+    def _client(self) -> Any:
+        # Opened with the first trial: a sweep that is finished is shown without the second that it takes.
+        return tracking.open_client(self._space)
 
     @property
     def _experiment(self) -> str:
