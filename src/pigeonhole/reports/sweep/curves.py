@@ -9,7 +9,7 @@ from typing import Any
 from pigeonhole.reports import style
 from pigeonhole.reports.sweep.figures import SweepFigures, TrialFigures
 from pigeonhole.reports.sweep.history import HEIGHT, WIDTH
-from pigeonhole.reports.sweep.shown import STATES, MetricAxis, finite, metric_axis, seconds_text, short
+from pigeonhole.reports.sweep.shown import FAR, STATES, MetricAxis, finite, metric_axis, seconds_text, short
 
 _MOST_POINTS = 20_000
 _NAMED_INTERVALS = 15
@@ -21,7 +21,10 @@ def curves_chart(figures: SweepFigures) -> tuple[Any, dict[str, list[dict[str, A
         return None
     rows = list(_rows(figures))
     alt = style.altair()
-    axis = metric_axis(figures.metrics[0], [row["value"] for row in rows if row["value"] is not None], figures.goals[0])
+    values = [row["value"] for row in rows if row["value"] is not None]
+    axis = metric_axis(
+        figures.metrics[0], values, figures.goals[0], far=2 * FAR
+    )  # curves begin far from where they end
     best = [row for row in rows if row["trial"] == figures.best]
     ends = list(_ends(figures))
     chart = alt.layer(*_layers(figures, axis, rows)).properties(

@@ -19,7 +19,7 @@ STATES = {
     "Failed": (style.INK, "triangle-down"),
     "Running": (style.GREY, "diamond"),
 }
-_FAR = 3.0  # interquartile ranges beyond the quartile on the worse side, where a value is drawn at the axis' edge
+FAR = 3.0  # interquartile ranges beyond the quartile on the worse side, where a value is drawn at the axis' edge
 _LEAST_FOR_QUARTILES = 5
 _LONGEST_NAME = 36
 
@@ -69,11 +69,11 @@ def best_of(values: Iterable[float], goal: Goal) -> float:
     return max(values) if goal == "maximize" else min(values)
 
 
-def metric_axis(metric: str, values: Sequence[float], goal: Goal) -> MetricAxis:
-    """How to draw a metric with these values."""
+def metric_axis(metric: str, values: Sequence[float], goal: Goal, far: float = FAR) -> MetricAxis:
+    """How to draw a metric with these values; `far` is in interquartile ranges."""
     share = is_share(metric, values)
     form, ticks = (".2%", ".2~%") if share else (".5~g", ".4~g")
-    low, high, beyond = _domain(values, goal)
+    low, high, beyond = _domain(values, goal, far)
     if low is None or high is None:
         return MetricAxis(form, ticks, None, 0)
     room = (high - low) * 0.06 or abs(high) * 0.02 or 0.5
@@ -121,7 +121,7 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _domain(values: Sequence[float], goal: Goal) -> tuple[float | None, float | None, int]:
+def _domain(values: Sequence[float], goal: Goal, far: float) -> tuple[float | None, float | None, int]:
     if not values:
         return None, None, 0
     ordered = sorted(values)
@@ -130,7 +130,7 @@ def _domain(values: Sequence[float], goal: Goal) -> tuple[float | None, float | 
         return low, high, 0
     quarter = len(ordered) // 4
     lower, upper = ordered[quarter], ordered[-1 - quarter]
-    reach = _FAR * max(upper - lower, abs(upper) * 1e-3)
+    reach = far * max(upper - lower, abs(upper) * 1e-3)
     if goal == "maximize":
         low = next(value for value in ordered if value >= lower - reach)
     else:
