@@ -72,6 +72,7 @@ def _print_outcome(facts: dict[str, Any]) -> None:
             "front": ", ".join(str(trial["number"]) for trial in facts["trials"] if trial["on_front"]) or None,
             "seconds": f"{facts['seconds']:,.1f}",
             "saved by stopping": None if saved is None else f"about {saved:,.0f} s",
+            "report": facts["report"],
             "folder": facts["folder"],
         },
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from pigeonhole import data
-from pigeonhole.compute import LocalCompute
+from pigeonhole.compute import Compute, LocalCompute
 from pigeonhole.compute.shares import allowed_cores
 from pigeonhole.core.errors import SpecError
 from pigeonhole.core.spec import parse_settings, read_yaml
@@ -18,7 +19,9 @@ from pigeonhole.sweep.naming import sweep_name
 from pigeonhole.sweep.plan import JobOfTrial, Objective, Plan
 from pigeonhole.sweep.spec import SweepSpec, read_sweep
 from pigeonhole.sweep.study import SWEEPS, Storable, Stored, own_study
+from pigeonhole.workflows.script_trials import ScriptTrials, given_to
 from pigeonhole.workflows.sweep_outcome import SweepOutcome, TrialOutcome, outcome
+from pigeonhole.workflows.sweep_report import draw_sweep
 from pigeonhole.workflows.trials import preset_jobs
 
 LOGS = "logs"
@@ -36,13 +39,14 @@ class SweepView(Protocol):
 
 @dataclass(frozen=True)
 class _Sweep:
-    """A spec with what surrounds it: its name, where its files go, and what its trials do."""
+    """A spec with what surrounds it: its name, where its files go, what its trials do, and how they are heard."""
 
     spec: SweepSpec
     name: str
     folder: Path
     dataset: str | None
     jobs: JobOfTrial
+    heard: Callable[[Compute], AbstractContextManager[Compute]]
 
 
 def sweep(
@@ -74,9 +78,16 @@ def sweep(
     if view:
         view.on_start(_facts(made, plan))
     notes = {"spec": wanted.to_dict(), "dataset": made.dataset}
-    with own_study(space, made.name, wanted.goals, notes) as study, LocalCompute(slots) as compute:
-        ended = run_sweep(plan, study, compute, made.jobs, _Passing(view))
-    return outcome(made.name, made.dataset, plan.objectives, ended, str(made.folder))
+    with (
+        own_study(space, made.name, wanted.goals, notes) as study,
+        LocalCompute(slots) as compute,
+        made.heard(compute) as heard,
+    ):
+        ended = run_sweep(plan, study, heard, made.jobs, _Passing(view))
+    facts = {"dataset": made.dataset} if made.dataset else {}
+    report = draw_sweep(wanted, made.name, ended.trials, made.folder, facts)
+    found = outcome(made.name, made.dataset, plan.objectives, ended, str(made.folder))
+    return replace(found, report=None if report is None else str(report))
 
 
 def read(file: str | Path, assignments: Sequence[str] = ()) -> SweepSpec:
@@ -117,14 +128,29 @@ def _read(spec: str | Path | Mapping[str, Any] | SweepSpec) -> SweepSpec:
 
 
 def _prepared(space: Workspace, spec: SweepSpec) -> _Sweep:
+    return _of_script(space, spec) if spec.command else _of_preset(space, spec)
+
+
+def _of_preset(space: Workspace, spec: SweepSpec) -> _Sweep:
     source = data.open_dataset(space, spec.dataset or "")
     _check_validation(spec, source)
-    mark = spec.identity({"dataset": source.sha256})
+    folder = _folder(space, spec, {"dataset": source.sha256})
+    jobs = preset_jobs(space, folder.name, spec, source.ref, folder / LOGS)
+    return _Sweep(spec, folder.name, folder, source.ref, jobs, nullcontext)
+
+
+def _of_script(space: Workspace, spec: SweepSpec) -> _Sweep:
+    folder = _folder(space, spec, given_to(space, spec))
+    trials = ScriptTrials(space, spec, folder.name, folder)
+    return _Sweep(spec, folder.name, folder, trials.dataset, trials.job, trials.heard)
+
+
+def _folder(space: Workspace, spec: SweepSpec, contents: Mapping[str, str]) -> Path:
+    """The sweep's own folder, whose name is the sweep's."""
     sweeps = space.folder(SWEEPS)
-    name = sweep_name(sweeps, spec.name or spec.display_name or "sweep", mark)
-    folder = sweeps / name
+    folder = sweeps / sweep_name(sweeps, spec.name or spec.display_name or "sweep", spec.identity(contents))
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
-    return _Sweep(spec, name, folder, source.ref, preset_jobs(space, name, spec, source.ref, folder / LOGS))
+    return folder
 
 
 def _check_validation(spec: SweepSpec, source: data.Dataset) -> None:

@@ -80,6 +80,7 @@ class SweepOutcome:
         seconds_saved: about what stopping early saved; `None` where nothing was stopped.
         trials: all, by number.
         folder: where the trials' logs are.
+        report: the page that draws it; `None` where the packages for charts are not installed.
     """
 
     sweep: str
@@ -93,6 +94,7 @@ class SweepOutcome:
     seconds_saved: float | None
     trials: tuple[TrialOutcome, ...]
     folder: str
+    report: str | None = None
 
     @property
     def run_id(self) -> str | None:
