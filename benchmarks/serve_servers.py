@@ -124,6 +124,24 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise ChildProcessError(f"no server at {url}: exit code {process.poll()}; its log is in the folder of results")
 
 
+def wait_for_answer(url: str, body: bytes) -> None:
+    """Returns once a request is answered: Ray Serve answers 404 until its application has come.
+
+    Raises:
+        ChildProcessError: it was refused for two minutes.
+    """
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(request, timeout=10).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise ChildProcessError(f"no right answer from {url}; its log is in the folder of results")
+
+
 def wait_until_free(port: int) -> None:
     """Returns once nobody answers at the port any more: Ray's processes outlive the one that was started.
 
