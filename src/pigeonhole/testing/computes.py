@@ -262,7 +262,12 @@ def check_lost(make: Make, folder: Path) -> None:
         assert (end.state, end.value) == ("Lost", None)
         assert "SIGKILL" in (end.error or "")
         assert not any(map(is_alive, pids))
-        for arguments, words in (({"signal": signal.SIGSEGV}, "SIGSEGV"), ({"code": 0}, "exit code 0")):
+        ways: dict[str, dict[str, int]] = {
+            "SIGSEGV": {"signal": signal.SIGSEGV},
+            "SIGTERM": {"signal": signal.SIGTERM},
+            "exit code 0": {"code": 0},
+        }
+        for words, arguments in ways.items():
             end = _end(compute, job("a", "vanish", folder, arguments))
             assert end.state == "Lost"
             assert words in (end.error or "")
