@@ -33,12 +33,12 @@ def check_deadlines(make: Make, folder: Path) -> None:
 def check_memory(make: Make, folder: Path) -> None:
     """A job that holds more memory than it may is ended; the most that it held is told, with its children's."""
     with make(1) as compute:
-        compute.submit(job("a", "grow", folder, {"bytes": 300 * _MIB}, memory_bytes=200 * _MIB))
+        compute.submit(job("a", "grow", folder, {"bytes": 150 * _MIB}, memory_bytes=100 * _MIB))
         end = outcome(compute)
         assert end.state == "OutOfMemory"
-        assert "0.20 GiB" in (end.error or "")
-        assert end.peak_memory_bytes > 200 * _MIB
-        assert end_of(compute, job("a", "echo", folder, memory_bytes=200 * _MIB)).state == "Completed"
+        assert "0.10 GiB" in (end.error or "")
+        assert end.peak_memory_bytes > 100 * _MIB
+        assert end_of(compute, job("a", "echo", folder, memory_bytes=100 * _MIB)).state == "Completed"
 
 
 def check_cancel(make: Make, folder: Path) -> None:
