@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -98,12 +98,17 @@ def validate(model: type[SpecT], value: Any, source: str, lines: Lines | None = 
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = [_problem(model, detail, lines or {}) for detail in error.errors()]
+        problems = problems_of(error, model, lines)
         raise SpecError(
             f"{source}: {len(problems)} problem{'s' if len(problems) > 1 else ''}\n{listing(problems)}",
             f"the fields of {model.__name__}: {', '.join(model.model_fields)}",
             "correct the lines named above",
         ) from error
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], lines: Lines | None = None) -> list[str]:
+    """What pydantic found wrong with a `model`, each in a line with its place."""
+    return [_problem(model, detail, lines or {}) for detail in error.errors()]
 
 
 def _problem(model: type[BaseModel], detail: Any, lines: Lines) -> str:
@@ -131,13 +136,19 @@ def _closest(detail: Any) -> str:
 
 
 def _fields_at(model: type[BaseModel], place: Place) -> list[str]:
+    models = [model]
     for step in place:
-        field = model.model_fields.get(str(step))
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        model = inner
-    return list(model.model_fields)
+        fields = [m.model_fields[str(step)].annotation for m in models if str(step) in m.model_fields]
+        # A step that names no field is a key or an index: the models at hand are those of the value under it.
+        models = [inner for field in fields for inner in _models_in(field)] or models
+    return list(dict.fromkeys(name for inner in models for name in inner.model_fields))
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an annotation speaks of: itself, or those of its union, list or mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 
 def _short(value: Any) -> str:
