@@ -54,6 +54,7 @@ PUBLIC = [
     "serve",
     "status",
     "stop",
+    "sweep",
     "train",
     "update_endpoint",
 ]

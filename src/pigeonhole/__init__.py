@@ -59,6 +59,7 @@ _PUBLIC = {
     "serve": ("serve", "serve"),
     "status": ("status", "status"),
     "stop": ("endpoints", "stop"),
+    "sweep": ("sweep", "sweep"),
     "train": ("train", "train"),
     "update_endpoint": ("endpoints", "update"),
 }
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from pigeonhole.workflows.runs import run as run
     from pigeonhole.workflows.serve import serve as serve
     from pigeonhole.workflows.status import status as status
+    from pigeonhole.workflows.sweep import sweep as sweep
     from pigeonhole.workflows.train import train as train
 
 __all__ = [*_PUBLIC, "__version__"]

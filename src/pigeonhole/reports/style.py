@@ -43,16 +43,21 @@ def save(
             at every step, which for the 10,000 cells of a large matrix takes longer than drawing them.
     """
     render = require("vl_convert", extra="reports")
-    content = _styled(chart).to_dict()
-    content["datasets"] = {**content.get("datasets", {}), **(datasets or {})}
-    specification = json.dumps(content)
+    content = json.dumps(specification(chart, datasets))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, render.vegalite_to_png(specification, scale=_SCALE))
+    write_bytes(path, render.vegalite_to_png(content, scale=_SCALE))
     if not html:
         return [path]
     page = path.with_suffix(".html")
-    write_bytes(page, render.vegalite_to_html(specification, bundle=True).encode())
+    write_bytes(page, render.vegalite_to_html(content, bundle=True).encode())
     return [path, page]
+
+
+def specification(chart: Any, datasets: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) -> dict[str, Any]:
+    """The styled chart as Vega-Lite, with the rows that it refers to by name."""
+    content: dict[str, Any] = _styled(chart).to_dict()
+    content["datasets"] = {**content.get("datasets", {}), **(datasets or {})}
+    return content
 
 
 def _styled(chart: Any) -> Any:

@@ -61,7 +61,9 @@ class Session:
         self._id = self._find() or self._create(workspace)
         write_json(run.folder / MLFLOW, {"run_id": self._id})
         self._epochs = self._epochs_there()
-        self._describe()
+        # What a user's script calls its parameters is its own affair, and MLflow lets none be changed.
+        if run.record["spec"].get("kind") != "script":
+            self._describe()
 
     def sync(self) -> str:
         """Writes what is new; the run's id in MLflow."""
@@ -186,6 +188,7 @@ def _tags(run: Run) -> dict[str, str]:
         "pigeonhole.fingerprint": record["fingerprint"],
         "pigeonhole.command": record["command"],
         "pigeonhole.parent": record["parent"],
+        "pigeonhole.trial": record.get("trial"),
         "mlflow.user": _user(),
         "mlflow.source.name": record["command"],
         "mlflow.source.type": "LOCAL",

@@ -29,6 +29,7 @@ class Request:
         seed: the one number from which all randomness follows.
         settings: what the user set, nested or dotted; only for the command line that makes the run again.
         parent: the run, and epoch, that it starts from: `RUN` or `RUN:EPOCH`.
+        trial: the trial of a sweep that it is, `SWEEP/NUMBER`; two trials with the same values are two runs.
     """
 
     model: str
@@ -38,17 +39,20 @@ class Request:
     seed: int
     settings: Mapping[str, Any] = field(default_factory=dict)
     parent: str | None = None
+    trial: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Equal for two requests that must give the same weights; 64 hex digits."""
-        decisive = {
+        """Equal for two requests that one run may answer; 64 hex digits."""
+        decisive: dict[str, Any] = {
             "spec": self.spec,
             "dataset": self.dataset,
             "dataset_sha256": self.dataset_sha256,
             "seed": self.seed,
             "parent": self.parent,
         }
+        if self.trial is not None:
+            decisive["trial"] = self.trial
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -76,6 +80,7 @@ class Request:
             "dataset_sha256": self.dataset_sha256,
             "seed": self.seed,
             "parent": self.parent,
+            "trial": self.trial,
             "fingerprint": self.fingerprint,
             "command": self.command,
             "created_at": utc_now(),

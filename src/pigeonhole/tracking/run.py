@@ -161,9 +161,10 @@ class Run:
             told |= {"received": error.received, "accepted": error.accepted, "remedy": error.remedy}
         self.update(status="Failed", ended_at=utc_now(), error=told)
 
-    def cancel(self) -> None:
-        """The user stopped the training; the same command goes on with it."""
-        self.update(status="Canceled", ended_at=utc_now(), error=None)
+    def cancel(self, reason: str | None = None) -> None:
+        """Somebody stopped the training, for that reason if there is one to tell; the same command goes on with it."""
+        why = {} if reason is None else {"canceled_because": reason}
+        self.update(status="Canceled", ended_at=utc_now(), error=None, **why)
 
     def save_array(self, name: str, array: np.ndarray) -> Path:
         """Keeps an array in the run as `arrays/NAME.npy`.

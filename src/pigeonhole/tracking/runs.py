@@ -44,10 +44,12 @@ class Runs:
         seed: int,
         settings: Mapping[str, Any] | None = None,
         parent: str | None = None,
+        trial: str | None = None,
     ) -> Run:
         """A run open for writing: the unfinished one of the same fingerprint, else a new one.
 
-        `run.record["continued_at"]` is empty for a new run.
+        `run.record["continued_at"]` is empty for a new run. A trial of a sweep is one run for ever: where it has
+        reached its end, it is returned as it is.
 
         Args:
             spec: every setting, resolved.
@@ -57,18 +59,21 @@ class Runs:
             seed: the one number from which all randomness follows.
             settings: what the user set; they go into the command line that makes the run again.
             parent: `RUN` or `RUN:EPOCH` that it starts from.
+            trial: the trial of a sweep that it is, `SWEEP/NUMBER`.
 
         Raises:
             ConflictError: another process is training this very run; the message names both.
         """
-        request = Request(model, spec, dataset, dataset_sha256, seed, settings or {}, parent)
+        request = Request(model, spec, dataset, dataset_sha256, seed, settings or {}, parent, trial)
         # Choosing is serialised, so that the same line started twice at once cannot make two runs.
         with exclusive(self.folder / _CHOOSING, "the list of runs", wait=True):
             sweep_staging(self.folder)
-            unfinished = self._unfinished(request.fingerprint)
-            if unfinished is None:
+            found = self._unfinished(request.fingerprint, settled_too=trial is not None)
+            if found is None:
                 return self._new(request).hold()
-            run = unfinished.hold()
+            run = found.hold()
+        if trial is not None and run.finished:
+            return run
         run.update(status="Running", ended_at=None, error=None, continued_at=[*run.record["continued_at"], utc_now()])
         return run
 
@@ -144,9 +149,9 @@ class Runs:
     def _ids(self) -> tuple[str, ...]:
         return tuple(sorted(path.parent.name for path in self.folder.glob(f"[!.]*/{RECORD}")))
 
-    def _unfinished(self, fingerprint: str) -> Run | None:
+    def _unfinished(self, fingerprint: str, *, settled_too: bool = False) -> Run | None:
         for run in self.list():
-            if run.record["fingerprint"] == fingerprint and not run.settled:
+            if run.record["fingerprint"] == fingerprint and (settled_too or not run.settled):
                 return run
         return None
 

@@ -15,6 +15,7 @@ from pigeonhole.core.errors import GateError, MissingDependencyError, NotFoundEr
 from pigeonhole.core.files import read_json, write_json
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.workflows.bundles import served_folder
+from pigeonhole.workflows.exporting import dataset_of, export_run
 from pigeonhole.workflows.runs import find_run
 
 FILE = "evaluation.json"
@@ -91,8 +92,8 @@ def evaluate(run: str, *, workspace: Workspace | str | Path | None = None) -> Re
     if not found.finished:
         raise GateError(f"run {found.id} is {found.status}", "a finished run", f"finish it with: {found.command()}")
     with tracking.Runs(space).write(found.id) as writing:
-        source = data.open_dataset(space, writing.record["dataset"])
-        score = _scorer(writing)
+        source = dataset_of(space, writing)
+        score = _scorer(writing, source)
         split, part = _locked_part(source, writing)
         probs_NK = score(part.images_NHWC)
         figures = evaluation.evaluate(part.labels_N, probs_NK, source.class_names, _groups(part))
@@ -146,11 +147,11 @@ def _script(space: Workspace, ref: str) -> str | None:
     return None
 
 
-def _scorer(run: tracking.Run) -> _Scorer:
+def _scorer(run: tracking.Run, source: data.Dataset) -> _Scorer:
     """The trained model itself where its weights are in the run, else the verified bundle."""
     if run.record["spec"]["kind"] == "network":
         return models.load(run.training).probabilities
-    loaded = bundle.load(run.bundle)
+    loaded = export_run(run, source) if run.record["spec"]["kind"] == tracking.SCRIPT else bundle.load(run.bundle)
     return lambda images_NHWC: loaded.predict(images_NHWC).probs_NK
 
 

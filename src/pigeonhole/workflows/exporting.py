@@ -8,6 +8,8 @@ import numpy.typing as npt
 from pigeonhole import bundle, data, evaluation, export, models, tracking
 from pigeonhole.core.errors import GateError
 from pigeonhole.core.seeds import derive
+from pigeonhole.core.workspace import Workspace
+from pigeonhole.workflows.script_models import only_onnx_file, onnx_files
 
 VERIFICATION_IMAGES = 1000
 
@@ -25,6 +27,8 @@ def export_run(run: tracking.Run, source: data.Dataset, trained: models.Trained 
     """
     if (run.bundle / "manifest.json").is_file():
         return bundle.load(run.bundle)
+    if run.record["spec"]["kind"] == tracking.SCRIPT:
+        return script_bundle(run, source)
     if trained is None:
         if run.record["spec"]["kind"] == "estimator":
             raise GateError(
@@ -49,10 +53,51 @@ def export_run(run: tracking.Run, source: data.Dataset, trained: models.Trained 
             "seed": run.record["seed"],
         },
     )
-    latency_ms = made.lineage["performance"]["us_per_image_batch_1"] / 1000
-    verified = made.lineage["verification"]["images"]
-    run.add_metrics({"bundle_size_bytes": made.size_bytes, "verified_images": verified, "latency_ms": latency_ms})
+    _note(run, made, made.lineage["verification"]["images"])
     return made
+
+
+def dataset_of(space: Workspace, run: tracking.Run) -> data.Dataset:
+    """The dataset that a run was trained on.
+
+    Raises:
+        GateError: a user's script that was given none of this workspace's.
+        NotFoundError: it is not there any more.
+    """
+    if not run.record["dataset"]:
+        files = [str(file) for file in onnx_files(run)]
+        raise GateError(
+            f"run {run.id} is of a script whose data is no dataset of this workspace, so nothing tells its classes",
+            "a script with an input azureml:NAME:VERSION",
+            f"pigeonhole register {files[0] if files else 'FILE.onnx'} --as NAME --labels A,B,C --samples FOLDER",
+        )
+    return data.open_dataset(space, run.record["dataset"])
+
+
+def script_bundle(run: tracking.Run, source: data.Dataset) -> bundle.Bundle:
+    """The bundle of the ONNX model that a user's script left behind; its output k is the dataset's class k.
+
+    Raises:
+        GateError: it left none, or several.
+        DataError: the model does not fit the dataset.
+    """
+    rows = verification_rows(source, int(run.record["seed"]))
+    lineage = {key: run.record[key] for key in ("dataset", "dataset_sha256", "model", "seed", "trial")}
+    made = export.import_onnx(
+        only_onnx_file(run),
+        labels=source.class_names,
+        sample_images_NHWC=source.images_NHWC[rows],
+        sample_labels_N=source.labels_N[rows],
+        folder=run.bundle,
+        lineage={"run": run.id, **lineage},
+    )
+    _note(run, made, len(rows))
+    return made
+
+
+def _note(run: tracking.Run, made: bundle.Bundle, verified: int) -> None:
+    latency_ms = made.lineage["performance"]["us_per_image_batch_1"] / 1000
+    run.add_metrics({"bundle_size_bytes": made.size_bytes, "verified_images": verified, "latency_ms": latency_ms})
 
 
 def verification_rows(source: data.Dataset, seed: int) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ from pigeonhole.core.errors import GateError, NotFoundError, UsageError
 from pigeonhole.core.files import staged_folder
 from pigeonhole.core.workspace import Workspace, check_name
 from pigeonhole.workflows.evaluate import Report, read_report
-from pigeonhole.workflows.exporting import VERIFICATION_IMAGES, export_run, verification_rows
+from pigeonhole.workflows.exporting import VERIFICATION_IMAGES, dataset_of, export_run, verification_rows
 from pigeonhole.workflows.runs import find_run
 
 WorkspaceLike = Workspace | str | Path | None
@@ -42,7 +42,7 @@ def register(
     report = _require_evaluation(found, space)
     _require_accuracy(report, min_accuracy)
     with tracking.Runs(space).write(found.id) as writing:
-        export_run(writing, data.open_dataset(space, writing.record["dataset"]))
+        export_run(writing, dataset_of(space, writing))
         metrics = {
             "split": report.split,
             "accuracy": report.accuracy.value,

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pigeonhole import data, evaluation, reports, tracking
+from pigeonhole import evaluation, reports, tracking
 from pigeonhole.core.errors import GateError, NotFoundError, UsageError
 from pigeonhole.core.files import read_json
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.exporting import export_run
+from pigeonhole.workflows.exporting import dataset_of, export_run
 
 LATEST = "latest"
 WorkspaceLike = Workspace | str | Path | None
@@ -161,7 +161,7 @@ def _exported(space: Workspace, item: tracking.Run) -> tracking.Run:
     """The run with its bundle, so that size and latency are known; exported now if `register` has not done it."""
     if not (item.bundle / "manifest.json").is_file():
         with tracking.Runs(space).write(item.id) as writing:
-            export_run(writing, data.open_dataset(space, writing.record["dataset"]))
+            export_run(writing, dataset_of(space, writing))
     return item
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 SECTIONS = ("inputs", "search_space", "outputs")
@@ -42,8 +42,9 @@ def unreadable(command: str) -> list[str]:
 def render(command: str, bound: Mapping[str, Mapping[str, Any]]) -> str:
     """The command line with every expression replaced by its value.
 
-    A value outside of quotes is quoted for the shell where it needs it; within quotes it stands as it is. A `$[[…]]`
-    stays, without its brackets, if all that it refers to is bound, and goes otherwise.
+    A shell takes each value as it is, as one word or part of one: outside of quotes it is quoted where it needs it,
+    within quotes the characters that mean something there are escaped. A `$[[…]]` stays, without its brackets, if all
+    that it refers to is bound, and goes otherwise.
 
     Args:
         command: as in the spec.
@@ -60,7 +61,7 @@ def render(command: str, bound: Mapping[str, Mapping[str, Any]]) -> str:
         between = kept[end : found.start()]
         quote = _quote_after(between, quote)
         text = _as_text(bound[found["section"]][found["name"]])
-        pieces += [between, text if quote else shlex.quote(text)]
+        pieces += [between, _quoted(text, quote)]
         end = found.end()
     return "".join([*pieces, kept[end:]])
 
@@ -78,20 +79,21 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def _quoted(text: str, quote: str) -> str:
+    """The text so that a shell takes it as it is, where that quote (none, ' or ") is open."""
+    if quote == '"':
+        return re.sub(r'([\\"$`])', r"\\\1", text)
+    return text.replace("'", "'\"'\"'") if quote else shlex.quote(text)
+
+
 def _quote_after(text: str, quote: str) -> str:
     """The shell quote that is open after `text`, when `quote` was open before it."""
-    for char in _unescaped(text):
-        if quote:
+    chars = iter(text)
+    for char in chars:
+        if char == "\\" and quote != "'":
+            next(chars, None)
+        elif quote:
             quote = "" if char == quote else quote
         elif char in "'\"":
             quote = char
     return quote
-
-
-def _unescaped(text: str) -> Iterator[str]:
-    skip = False
-    for char in text:
-        if skip or char == "\\":
-            skip = not skip and char == "\\"
-            continue
-        yield char

@@ -1,0 +1,62 @@
+"""Opens Optuna's store of a workspace: quietly, and without two first users in each other's way. Reads no study."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from pigeonhole.core.database import BUSY_TIMEOUT_S
+from pigeonhole.core.locks import exclusive
+from pigeonhole.core.optional import require
+from pigeonhole.core.workspace import Workspace
+
+_LOCK = "optuna.lock"
+_FILE = "optuna.db"
+_INITIALISING = 7041778
+
+
+def open_storage(workspace: Workspace) -> Any:
+    """Optuna's `RDBStorage` on the workspace's store, which is made if absent.
+
+    Raises:
+        MissingDependencyError: Optuna is not installed.
+    """
+    optuna = require("optuna", extra="search")
+    # Its lines about each study would stand between ours; what goes wrong it raises.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    # Optuna fills {…} in a URL; a folder may be named so.
+    url = workspace.optuna_uri.replace("{", "{{").replace("}", "}}")
+    # Two first users at once would both make the tables; one waits for the other here.
+    with _alone(workspace):
+        if url.startswith("sqlite"):
+            _use_wal(workspace)
+            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
+        return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+
+
+def exists(workspace: Workspace) -> bool:
+    """Whether there may be a study; False without importing Optuna."""
+    return not workspace.optuna_uri.startswith("sqlite") or (workspace.root / _FILE).is_file()
+
+
+def _use_wal(workspace: Workspace) -> None:
+    """A write-ahead log, so that a dashboard that reads never holds up a sweep that writes."""
+    with contextlib.closing(sqlite3.connect(workspace.root / _FILE, timeout=BUSY_TIMEOUT_S)) as connection:
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            connection.execute("PRAGMA journal_mode=WAL")
+
+
+@contextlib.contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    with exclusive(workspace.root / _LOCK, "Optuna's store", wait=True):
+        if not workspace.database_url.startswith("postgres"):
+            yield
+            return
+        # Workspaces on other machines may share the server, but not our lock file.
+        workspace.database.execute("SELECT pg_advisory_lock(?)", (_INITIALISING,))
+        try:
+            yield
+        finally:
+            workspace.database.execute("SELECT pg_advisory_unlock(?)", (_INITIALISING,))
