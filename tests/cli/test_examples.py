@@ -37,6 +37,7 @@ STORY = [
     "data rm",
     "presets list",
     "presets show",
+    "sweep",
     "train",
     "evaluate",
     "pigeonhole train digits --model logistic-regression",

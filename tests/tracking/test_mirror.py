@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -213,3 +214,23 @@ def test_a_moved_workspace_is_followed(tmp_path, workspace, finished):
     assert sync(there, Runs(there).get(finished.id)) == mlflow_id
     assert not list(workspace.root.rglob("*"))
     assert store.local_path(client.get_run(mlflow_id).info.artifact_uri).is_relative_to(moved)
+
+
+_OPENING = """
+import sys
+from pathlib import Path
+from pigeonhole.core.workspace import Workspace
+from pigeonhole.tracking.store import open_client
+open_client(Workspace(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.full
+def test_a_kill_while_the_store_is_made_leaves_none_or_a_whole_one(fresh):
+    for tenth in range(12):
+        with subprocess.Popen([sys.executable, "-c", _OPENING, str(fresh.root)]) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.8 + tenth / 10)
+            process.kill()
+    assert open_client(fresh).search_registered_models(max_results=1) == []
+    assert list(fresh.root.glob(".staging-*")) == []

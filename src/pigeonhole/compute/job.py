@@ -124,14 +124,17 @@ class Compute(Protocol):
     def events(self, timeout_s: float | None) -> Sequence[Event]:
         """What happened since the last call, in order for each job; waits up to that long (`None`: for ever) for one.
 
-        Every job submitted gives exactly one `Outcome`, after all its reports.
+        Every job submitted gives exactly one `Outcome`, after all its reports. While no job runs nothing is waited for.
         """
 
     def answer(self, key: str, record: Mapping[str, Any]) -> None:
         """Answers the job's question. A job that has ended meanwhile is no error."""
 
     def cancel(self, key: str) -> None:
-        """Stops a job and every process it started: politely, then by force. Its outcome is `Canceled`."""
+        """Stops a job and every process it started: politely, then by force.
+
+        Its outcome is `Canceled`, unless it had come to its own end before it could be told.
+        """
 
     def close(self) -> None:
         """Stops everything."""

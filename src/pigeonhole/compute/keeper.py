@@ -15,7 +15,7 @@ from typing import Any
 
 from pigeonhole.compute import descent, program
 from pigeonhole.compute.job import State
-from pigeonhole.compute.lines import FAILURE, PEAK, RESULT, Lines, pack
+from pigeonhole.compute.lines import FAILURE, RESULT, WORKER, Lines, pack
 from pigeonhole.compute.program import Program
 from pigeonhole.compute.watching import Watched, ending_of
 
@@ -38,7 +38,7 @@ class Keeper:
         self._grace_s = grace_s
         self._program: Program | None = None
         self._job: Watched | None = None
-        self._is_closing = self._is_forsaken = False
+        self._is_closing = self._is_forsaken = self._is_spent = False
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
@@ -112,31 +112,30 @@ class Keeper:
         self._collect()
         self._job = Watched.of(order)
         try:
-            started = self._command(order) if order["function"] is None else self._worker(line + b"\n")
-        except OSError as error:
+            if order["function"] is None:
+                self._kill()  # a worker that is idle
+                self._program = program.command(order, self._settle)
+            else:
+                self._worker(line + b"\n")
+        except (OSError, ValueError) as error:  # a NUL in the command is the latter
             self._finish(self._job, "Failed", f"it cannot be started: {error}")
-        else:
-            self._owner.put(pack({"started": started.pid}))
 
-    def _command(self, order: dict[str, Any]) -> Program:
-        self._kill()  # a worker that is idle
-        self._program = program.command(order, self._settle)
-        return self._program
-
-    def _worker(self, line: bytes) -> Program:
+    def _worker(self, line: bytes) -> None:
         if self._program is None:
             self._program = program.worker(self._settle)
+            self._is_spent = False
         if self._program.channel is not None:
             self._program.channel.put(line)
-        return self._program
 
     def _hear(self, lines: list[bytes]) -> None:
         """Passes on what a worker says."""
         for line in lines:
             if self._job is None:
                 return
-            if line.startswith(PEAK):
-                self._job.saw(json.loads(line)["peak_memory_bytes"])
+            if line.startswith(WORKER):
+                told = json.loads(line)["worker"]
+                self._job.saw(told["peak_memory_bytes"])
+                self._is_spent = told["is_spent"]
             elif not line.startswith((RESULT, FAILURE)):
                 self._owner.put(line + b"\n")
             elif self._job.ending is not None:
@@ -182,7 +181,7 @@ class Keeper:
     def _hold(self, job: Watched) -> None:
         """Holds the job to its limits."""
         if job.ending is not None:
-            if job.is_overdue():
+            if job.is_overdue() or job.excess():
                 self._finish(job, *job.ending)
         elif late := job.lateness():
             self._end(job, "TimedOut", late)
@@ -192,7 +191,7 @@ class Keeper:
     def _finish(self, job: Watched, state: State, why: str | None, exit_code: int | None = None) -> None:
         """Tells how the job ended, once nothing of it is left; a worker that is well stays."""
         self._job = None
-        is_worker = self._program is not None and self._program.is_worker
+        is_worker = self._program is not None and self._program.is_worker and not self._is_spent
         if not is_worker or state not in ("Completed", "Failed"):
             self._kill()
         self._owner.put(pack({"ended": job.outcome(state, why, exit_code)}))

@@ -10,7 +10,7 @@ from typing import Any
 
 _BLOCK = 1 << 18
 # How those messages begin that a keeper has to know without reading them.
-RESULT, FAILURE, PEAK = b'{"result"', b'{"failure"', b'{"peak_memory_bytes"'
+RESULT, FAILURE, WORKER = b'{"result"', b'{"failure"', b'{"worker"'
 
 
 def pack(message: Mapping[str, Any]) -> bytes:

@@ -22,6 +22,8 @@ class LocalCompute:
     running in its worker (a pool of processes, say) stays for the next. A command runs in a shell, and whatever it
     leaves running is ended with it. A worker whose job was ended by force is replaced.
 
+    Everything ends with the owner's thread, even if that is killed.
+
     Args:
         slots: how many jobs run at once.
         cores: how many cores they share; `None` takes all that this process may use.
@@ -92,12 +94,17 @@ class LocalCompute:
     def close(self) -> None:
         """Stops everything; afterwards no process is left."""
         self._is_closed = True
-        for slot in self._kept.values():
-            slot.leave()
-        while self._kept:
-            _, slot = self._kept.popitem()
-            slot.wait()
-        self._selector.close()
+        slots = list(self._kept.values())
+        self._kept.clear()
+        try:
+            for slot in slots:
+                slot.leave()
+            for slot in slots:
+                slot.wait()
+        finally:  # who does not want to wait for those that take their time has them killed
+            for slot in slots:
+                slot.lose()
+            self._selector.close()
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +113,8 @@ class LocalCompute:
         self.close()
 
     def _free_slot(self, *, wants_worker: bool) -> Slot:
+        for dead in [place for place, slot in self._kept.items() if slot.key is None and slot.is_dead]:
+            self._heard(dead)  # its keeper was killed while nothing ran there, which is nobody's loss
         free = [slot for slot in self._kept.values() if slot.key is None]
         # What a worker has imported is worth a second or more.
         fitting = next((slot for slot in free if slot.has_worker == wants_worker), None)

@@ -93,7 +93,9 @@ def _size(log: Path) -> int:
 
 
 def _tail(log: Path, start: int) -> str:
-    """The last lines of a log after a place in it."""
+    """The last lines of a log after a place in it; nothing of what is no file, and might never end."""
+    if not log.is_file():
+        return ""
     try:
         with log.open("rb") as file:
             file.seek(max(start, _size(log) - _TAIL_BYTES))

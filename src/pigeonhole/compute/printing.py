@@ -31,10 +31,11 @@ class Printing:
         with opened(Path(log)) as file:
             # The last job may have closed a stream, whose number the file has now.
             apart = fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+        # While what the last job's log did not take could only come there.
+        self._streams = [stream if _is_usable(stream) else _stream(n) for n, stream in enumerate(self._streams, 1)]
         for number in (1, 2):
             os.dup2(apart, number)
         os.close(apart)
-        self._streams = [stream if _is_usable(stream) else _stream(n) for n, stream in enumerate(self._streams, 1)]
         sys.stdout, sys.stderr = self._streams
         self._is_measured = _forget_peak()
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from pigeonhole.compute import marking
 from pigeonhole.compute.lines import Lines
 
 Settle = Callable[[], None]
@@ -98,7 +99,7 @@ def command(order: Mapping[str, Any], settle: Settle) -> Program:
         process = subprocess.Popen(
             ["/bin/sh", "-c", order["command"]],
             cwd=order["working_folder"],
-            env=order["environment"],
+            env=marking.passed_on(order["environment"]),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

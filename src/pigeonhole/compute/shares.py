@@ -37,10 +37,13 @@ class Share:
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
         """The given variables with those for threads. Who asked for fewer threads than the share keeps to that."""
-        return {**given, **{name: str(self._threads(given.get(name, ""))) for name in _THREAD_VARIABLES}}
+        # The first is heeded by all, where their own is not set: what it says holds for the others too.
+        most = _fewer(self.threads, given.get(_THREAD_VARIABLES[0], ""))
+        return {**given, **{name: str(_fewer(most, given.get(name, ""))) for name in _THREAD_VARIABLES}}
 
-    def _threads(self, asked: str) -> int:
-        return min(self.threads, int(asked)) if asked.isdecimal() and int(asked) else self.threads
+
+def _fewer(threads: int, asked: str) -> int:
+    return min(threads, int(asked)) if asked.isdecimal() and int(asked) else threads
 
 
 def shares(slots: int, cores: int | None) -> list[Share]:

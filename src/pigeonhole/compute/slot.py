@@ -9,16 +9,18 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from pigeonhole.compute import marking
 from pigeonhole.compute.job import Event, Job, Report
 from pigeonhole.compute.lines import Lines, pack
 from pigeonhole.compute.orders import Running, order
 from pigeonhole.compute.shares import Share
 from pigeonhole.core.errors import ConflictError, UnavailableError
 
-# Beyond the time of grace, for a keeper to end.
+# How long a keeper that has nothing to wait for may take to end.
 _LEAVING_S = 10.0
 
 
@@ -40,16 +42,21 @@ class Slot:
     def __init__(self, share: Share, grace_s: float) -> None:
         self._share = share
         self._grace_s = grace_s
-        self._keeper, self._lines = _keeper(share, grace_s)
+        self._mark = uuid.uuid4().hex
+        self._keeper, self._lines = _keeper(share, grace_s, self._mark)
         self._running: Running | None = None
         self._numbers = 0
-        self._main: int | None = None
         self.has_worker = self.is_lost = False
 
     @property
     def key(self) -> str | None:
         """Of the job that runs here."""
         return self._running.job.key if self._running else None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its keeper has ended."""
+        return self._keeper.poll() is not None
 
     def fileno(self) -> int:
         """Of the connection to the keeper."""
@@ -86,7 +93,7 @@ class Slot:
     def hear(self) -> list[Event]:
         """What the keeper has said."""
         events = [event for line in self._lines.take() for event in self._read(line)]
-        return events + self._lose() if self._lines.has_ended else events
+        return events + self.lose() if self._lines.has_ended else events
 
     def leave(self) -> None:
         """Has the job ended, and then the keeper; does not wait."""
@@ -94,11 +101,32 @@ class Slot:
 
     def wait(self) -> None:
         """Waits until the keeper is gone, with everything below it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._keeper.wait(self._grace_s + _LEAVING_S)
+
+    def lose(self) -> list[Event]:
+        """Lets the keeper go, which takes everything below it with it; a job that runs there is lost."""
+        if self.is_lost:
+            return []
+        self.is_lost = True
+        self._lines.close()
+        how = self._last_of_keeper()
+        running, self._running = self._running, None
+        if running is None:
+            return []
+        return [running.outcome({"state": "Lost", "error": f"the process that kept it ended with {how}"})]
+
+    def _last_of_keeper(self) -> str:
+        """How it ended, in words."""
         try:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._keeper.wait(self._grace_s + _LEAVING_S)
-        finally:
-            self._lose()
+            code = self._keeper.wait(_LEAVING_S)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()
+            code = self._keeper.wait()
+        if code == 0:
+            return "exit code 0"
+        marking.kill(self._mark)  # it could not end what it kept
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
     def _say(self, line: bytes) -> None:
         with contextlib.suppress(OSError):  # it has gone, and is missed when it is heard
@@ -107,38 +135,19 @@ class Slot:
     def _read(self, line: bytes) -> list[Event]:
         (kind, content), *_ = json.loads(line).items()
         running = self._running
-        if kind == "started":
-            self._main = content
-        elif running is None:
+        if running is None:
             raise ValueError(f"a keeper said something of no job: {line[:200]!r}")
-        elif kind == "ended":
+        if kind == "ended":
             self._running = None
             return [running.outcome(content)]
-        elif kind in ("report", "ask"):
+        if kind in ("report", "ask"):
             running.has_asked = running.has_asked or kind == "ask"
             return [Report(running.job.key, content, kind == "ask")]
-        else:
-            running.last = content if kind == "failure" else {"value": content}
+        running.last = content if kind == "failure" else {"value": content}
         return []
 
-    def _lose(self) -> list[Event]:
-        """The keeper is gone, and takes everything below it with it; a job that ran there is lost."""
-        self.is_lost = True
-        self._lines.close()
-        if self._keeper.poll() is None:
-            self._keeper.kill()
-        code = self._keeper.wait()
-        if self._main is not None and code != 0:  # it could not end what it kept
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._main, signal.SIGKILL)
-        running, self._running = self._running, None
-        if running is None:
-            return []
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return [running.outcome({"state": "Lost", "error": f"the process that kept it ended with {how}"})]
 
-
-def _keeper(share: Share, grace_s: float) -> tuple[subprocess.Popen[bytes], Lines]:
+def _keeper(share: Share, grace_s: float, mark: str) -> tuple[subprocess.Popen[bytes], Lines]:
     ours, theirs = socket.socketpair()
     settings = json.dumps({"cpus": share.cpus, "grace_s": grace_s})
     told = (str(theirs.fileno()), str(os.getpid()), settings)
@@ -147,7 +156,7 @@ def _keeper(share: Share, grace_s: float) -> tuple[subprocess.Popen[bytes], Line
             keeper = subprocess.Popen(
                 # -P: the folder that the owner happens to run in is no place to import from.
                 [sys.executable, "-P", "-m", "pigeonhole.compute.keeper", *told],
-                env=share.environment(os.environ),
+                env={**share.environment(os.environ), marking.VARIABLE: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=2,
                 pass_fds=[theirs.fileno()],

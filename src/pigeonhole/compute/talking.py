@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,18 +23,24 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._is_working = self._is_asked = self._held = False
-        signal.signal(signal.SIGTERM, self._hear)
-        # A function, since "ignored" would be passed on to what the job starts.
-        signal.signal(signal.SIGINT, lambda *_: None)
+        self._listen()
+        # What the job forks (a pool, say) is to end as any process does.
+        os.register_at_fork(after_in_child=_as_usual)
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Within, a job runs."""
         self._is_working = True
+        self._listen()  # the last job may have done so itself
         try:
             yield
         finally:
             self._is_working = False
+
+    def _listen(self) -> None:
+        signal.signal(signal.SIGTERM, self._hear)
+        # A function, since "ignored" would be passed on to what the job starts.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
     def _hear(self, *_: object) -> None:
         if not self._is_working:
@@ -56,6 +63,11 @@ class Cancellation:
         if self._is_asked:
             self._is_asked = False
             raise CanceledError
+
+
+def _as_usual() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Talk:

@@ -11,8 +11,9 @@ from typing import Any
 from pigeonhole.compute import descent
 from pigeonhole.compute.job import State
 
-# Memory is looked at this often, and where a look takes long (thousands of processes) seldom enough to cost 2%.
-_LOOK_S = 0.2
+# Memory is looked at this often where it is limited, and else. Where a look takes long (thousands of processes), seldom
+# enough to cost 2% of a core.
+_LOOK_S, _IDLE_LOOK_S = 0.2, 1.0
 _LOOK_SHARE = 0.02
 _GIB = 1 << 30
 # Sent by others; with any other a program ends itself.
@@ -36,9 +37,12 @@ class Watched:
     memory_bytes: int | None
     ending: tuple[State, str] | None = None
     _started: float = field(default_factory=time.monotonic)
-    _next_look: float = field(default_factory=lambda: time.monotonic() + _LOOK_S)
+    _next_look: float = 0.0
     _grace_end: float | None = None
     _peak_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self._next_look = self._started + self._look_s
 
     @classmethod
     def of(cls, order: Mapping[str, Any]) -> Watched:
@@ -75,11 +79,15 @@ class Watched:
         begun = time.monotonic()
         now = descent.resident_bytes()
         ended = time.monotonic()
-        self._next_look = ended + max(_LOOK_S, (ended - begun) / _LOOK_SHARE)
+        self._next_look = ended + max(self._look_s, (ended - begun) / _LOOK_SHARE)
         self.saw(now)
         if self.memory_bytes is None or now <= self.memory_bytes:
             return None
         return f"it used {now / _GIB:.2f} GiB of memory, and may use {self.memory_bytes / _GIB:.2f} GiB"
+
+    @property
+    def _look_s(self) -> float:
+        return _IDLE_LOOK_S if self.memory_bytes is None else _LOOK_S
 
     def saw(self, resident_bytes: int) -> None:
         """Takes note of what it holds or held."""

@@ -41,9 +41,9 @@ def main() -> None:
         with cancellation.working():
             last = _done(order, talk, printing)
         talk.close()
-        lines.send(pack({"peak_memory_bytes": printing.peak_bytes()}) + last)
-        if not talk.is_over:
-            return  # a thread of the job still waits for an answer, and would take the next job's
+        # A thread of the job that still waits for an answer would take the next job's.
+        told = {"peak_memory_bytes": printing.peak_bytes(), "is_spent": not talk.is_over}
+        lines.send(pack({"worker": told}) + last)
         os.fchdir(home)
 
 

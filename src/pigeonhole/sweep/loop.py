@@ -92,7 +92,9 @@ class _Loop:
         self._courses = [Course.of(stored) for stored in study.trials()]
         self._hearing = Hearing(plan, study, compute, self._courses)
         self._before_s = float(study.attributes.get(CONSUMED, 0.0))
-        self._began = self._noted = clock()
+        # Only from the first job on does time count: a finished sweep that is shown again takes none.
+        self._began: float | None = None
+        self._noted = clock()
 
     def run(self) -> Ended:
         for course in self._courses:
@@ -109,7 +111,9 @@ class _Loop:
                 self._note_time(now=True)
         why: Why = "TimedOut" if self._is_anything_left() else "Completed"
         now = self._clock()
-        return Ended(why, [course.stored(now) for course in self._courses], self._consumed_s())
+        return Ended(
+            why, [course.stored(now) for course in self._courses], float(self._study.attributes.get(CONSUMED, 0))
+        )
 
     def _running(self) -> list[Course]:
         return [course for course in self._courses if course.attempt is not None]
@@ -161,6 +165,8 @@ class _Loop:
             # At least a moment, so that a trial whose time a kill used up ends as any other that runs out of time.
             job = replace(job, deadline_s=max(1.0, self._plan.trial_timeout_s - course.seconds))
         self._compute.submit(replace(job, key=course.key))
+        if self._began is None:
+            self._began = self._clock()
         course.attempt, course.stop = Attempt(self._clock()), None
         self._tell(course)
 
@@ -208,14 +214,14 @@ class _Loop:
         self._view.on_trial(course.stored(self._clock()))
 
     def _consumed_s(self) -> float:
-        return self._before_s + self._clock() - self._began
+        return self._before_s + (0.0 if self._began is None else self._clock() - self._began)
 
     def _left_s(self) -> float:
         return float("inf") if self._plan.timeout_s is None else self._plan.timeout_s - self._consumed_s()
 
     def _note_time(self, now: bool = False) -> None:
         """Writes down the seconds that count towards limits, so that a kill gives nobody more time."""
-        if not now and self._clock() - self._noted < _TICK_S:
+        if self._began is None or (not now and self._clock() - self._noted < _TICK_S):
             return
         self._noted = self._clock()
         self._study.remember(CONSUMED, round(self._consumed_s(), 3))

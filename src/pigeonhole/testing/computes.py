@@ -181,6 +181,18 @@ def check_closed_streams(make: Make, folder: Path) -> None:
     assert len((folder / "b.log").read_text().splitlines()) == 4
 
 
+def check_threads(make: Make, folder: Path) -> None:
+    """A thread that a job leaves waiting for an answer takes nothing from the next job."""
+    with make(1) as compute:
+        compute.submit(job("a", "abandon", folder))
+        for event in events(compute):
+            assert isinstance(event, Report) or event.value == "done", event
+        compute.submit(job("a", "inquire", folder, {"times": 1}))
+        report(compute)
+        compute.answer("a", {"answer": 5})
+        assert outcome(compute).value == [5]
+
+
 def check_commands(make: Make, folder: Path) -> None:
     """A command runs in its folder with its variables; its exit code and the end of its log come back."""
     (folder / "here").mkdir(parents=True)
@@ -315,6 +327,7 @@ CHECKS: tuple[Callable[[Make, Path], None], ...] = (
     check_failures,
     check_printing,
     check_closed_streams,
+    check_threads,
     check_commands,
     check_deadlines,
     check_memory,

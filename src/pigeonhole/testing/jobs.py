@@ -29,10 +29,18 @@ def process(arguments: Arguments, conversation: Conversation) -> int:  # noqa: A
     return os.getpid()
 
 
+def surroundings(arguments: Arguments, conversation: Conversation) -> dict[str, Any]:  # noqa: ARG001
+    """Asks once, and tells what part of the machine it was given."""
+    conversation.ask({})
+    return {"threads": os.environ["OMP_NUM_THREADS"], "cores": sorted(os.sched_getaffinity(0))}
+
+
 def speak(arguments: Arguments, conversation: Conversation) -> None:
-    """Reports as often as `times` says, with `padding`."""
+    """Reports as often as `times` says, with `padding`; then writes into `farewell`."""
     for number in range(arguments["times"]):
         conversation.report({"number": number, "padding": arguments.get("padding", "")})
+    if "farewell" in arguments:
+        Path(arguments["farewell"]).write_text("done")
 
 
 def inquire(arguments: Arguments, conversation: Conversation) -> list[Any]:
@@ -116,3 +124,9 @@ def abandon(arguments: Arguments, conversation: Conversation) -> str:  # noqa: A
     """Returns while a thread of its waits for an answer."""
     threading.Thread(target=conversation.ask, args=({"from": "a thread"},), daemon=True).start()
     return "done"
+
+
+def spin(arguments: Arguments, conversation: Conversation) -> int:  # noqa: ARG001
+    """Reports its process, and computes for hours without letting anything else of its process run."""
+    conversation.report({"pids": [os.getpid()]})
+    return sum(range(1 << 50))

@@ -14,12 +14,13 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from pigeonhole.core.errors import MissingDependencyError
-from pigeonhole.core.files import read_json, write_json
+from pigeonhole.core.files import fsync_tree, read_json, staged_folder, sweep_staging, write_json
 from pigeonhole.core.locks import exclusive
 from pigeonhole.core.optional import require
 from pigeonhole.core.workspace import Workspace
 
 ARTIFACTS = "mlruns"
+_FILE = "mlflow.db"
 _LOCK = "mlflow.lock"
 _PLACE = "mlflow.json"
 _INITIALISING = 7041777
@@ -49,7 +50,7 @@ def require_mlflow() -> None:
 
 def exists(workspace: Workspace) -> bool:
     """Whether MLflow may hold anything of this workspace; False without importing MLflow."""
-    return bool(os.environ.get("PIGEONHOLE_DATABASE_URL")) or (workspace.root / "mlflow.db").is_file()
+    return bool(os.environ.get("PIGEONHOLE_DATABASE_URL")) or (workspace.root / _FILE).is_file()
 
 
 def open_client(workspace: Workspace) -> Any:
@@ -65,9 +66,24 @@ def open_client(workspace: Workspace) -> Any:
     # Two first users at once would both make the tables; one waits for the other here.
     with _alone(workspace):
         _follow_move(workspace)
-        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-        client.search_registered_models(max_results=1)  # opens the registry's store as well
+        if uri.startswith("sqlite") and not (workspace.root / _FILE).is_file():
+            _make(workspace, mlflow)
+        return _client(mlflow, uri)
+
+
+def _client(mlflow: Any, uri: str) -> Any:
+    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    client.search_registered_models(max_results=1)  # opens the registry's store as well
     return client
+
+
+def _make(workspace: Workspace, mlflow: Any) -> None:
+    """Makes the file aside: MLflow makes its tables one by one, and could not go on with what a kill leaves of them."""
+    sweep_staging(workspace.root)
+    with staged_folder(workspace.root) as staged:
+        _client(mlflow, f"sqlite:///{staged / _FILE}")
+        fsync_tree(staged)
+        (staged / _FILE).rename(workspace.root / _FILE)
 
 
 def experiment_id(client: Any, workspace: Workspace, name: str) -> str:
@@ -137,7 +153,7 @@ def _follow_move(workspace: Workspace) -> None:
     note = workspace.root / _PLACE
     here = workspace.root.as_uri()
     before = read_json(note)["root"] if note.is_file() else here
-    database = workspace.root / "mlflow.db"
+    database = workspace.root / _FILE
     if before != here and database.is_file():
         with contextlib.closing(sqlite3.connect(database)) as connection, connection:
             for table, column in _PLACES:

@@ -66,7 +66,8 @@ def best(values: Sequence[float], goal: Goal) -> float:
 
 def clearly_worse(value: float, bound: float, goal: Goal, scale: float) -> bool:
     """Whether `value` is worse than `bound` by more than the rounding of numbers of the size of `scale`."""
-    return better(bound, value, goal) and not math.isclose(value, bound, rel_tol=1e-12, abs_tol=1e-12 * abs(scale))
+    nearly = 1e-12 * abs(scale) if math.isfinite(scale) else 0.0
+    return better(bound, value, goal) and not math.isclose(value, bound, rel_tol=1e-12, abs_tol=nearly)
 
 
 def reported(others: Sequence[Trial]) -> list[Trial]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,6 +11,8 @@ from typing_extensions import override
 
 from pigeonhole.sweep.policies.base import EarlyTermination, best, better
 from pigeonhole.sweep.trial import Goal, Trial
+
+_AT_ONCE = 1024
 
 
 class Hyperband(EarlyTermination):
@@ -51,13 +54,8 @@ class Hyperband(EarlyTermination):
     def bracket(self, number: int) -> int:
         """The bracket of that trial: the one furthest behind its due share; of equals the one that halves most."""
         shares = self._shares()
-        given = [0] * len(shares)
-        chosen = 0
-        for n in range(number % sum(shares) + 1):
-            owed = [share * (n + 1) - sum(shares) * had for share, had in zip(shares, given, strict=True)]
-            chosen = max(range(len(shares)), key=lambda s: (owed[s], s))
-            given[chosen] += 1
-        return chosen
+        place = number % sum(shares)
+        return _brackets(shares, place // _AT_ONCE + 1)[place]
 
     def rungs(self, bracket: int) -> list[int]:
         """The intervals at which that bracket halves."""
@@ -89,7 +87,20 @@ class Hyperband(EarlyTermination):
             f" of bracket {bracket}; the best {kept} go on"
         )
 
-    def _shares(self) -> list[int]:
+    def _shares(self) -> tuple[int, ...]:
         """How many trials Hyperband starts in each bracket: ceil((s_max + 1) / (s + 1) η^s)."""
         count = len(self.steps)
-        return [-(-count * self.reduction_factor**s // (s + 1)) for s in range(count)]
+        return tuple(-(-count * self.reduction_factor**s // (s + 1)) for s in range(count))
+
+
+@lru_cache(maxsize=16)
+def _brackets(shares: tuple[int, ...], rounds: int) -> list[int]:
+    """The brackets of the first `rounds * _AT_ONCE` trials."""
+    total = sum(shares)
+    owed = [0] * len(shares)
+    chosen: list[int] = []
+    for _ in range(min(rounds * _AT_ONCE, total)):
+        owed = [have + share for have, share in zip(owed, shares, strict=True)]
+        chosen.append(max((have, s) for s, have in enumerate(owed))[1])
+        owed[chosen[-1]] -= total
+    return chosen

@@ -13,8 +13,6 @@ from pigeonhole.sweep.space import SearchSpace
 from pigeonhole.sweep.trial import Trial, Values
 
 _BITS = 32
-# SciPy's table of directions ends here.
-MOST_DIMENSIONS = 21_201
 
 
 @dataclass(frozen=True)

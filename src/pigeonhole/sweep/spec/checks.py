@@ -58,18 +58,17 @@ def _check_objectives(draft: SweepDraft, folder: Path) -> Iterator[Problem]:
         if ALIASES.get(name, name) in [ALIASES.get(other, other) for other in names[:n]]:
             yield place, f"{name} is an objective already; each metric once is accepted"
         if isinstance(draft.trial, PresetTrial):
-            yield from _check_metric(name, place, several)
+            yield from _check_metric(name, place, draft.early_termination is not None)
 
 
-def _check_metric(name: str, place: tuple[str | int, ...], several: bool) -> Iterator[Problem]:
+def _check_metric(name: str, place: tuple[str | int, ...], judged: bool) -> Iterator[Problem]:
     if name.startswith("test_"):
         yield place, f"{name}: nothing is chosen by the test split; take {name.replace('test_', 'validation_', 1)}"
         return
-    known = [*EPOCH_METRICS, *ALIASES, *(FINAL_METRICS if several else ())]
+    known = [*EPOCH_METRICS, *ALIASES, *(() if judged else FINAL_METRICS)]
     if name not in known:
-        close = suggestion(name, known)
-        kind = "trials of presets log" if several else "trials of presets log after every epoch"
-        yield place, f"{name} is no metric of a preset{close}; {kind} {', '.join(known)}"
+        kind = "after every epoch, by which a policy can judge, trials of presets log" if judged else "they log"
+        yield place, f"{name} is no metric of a preset's trials{suggestion(name, known)}; {kind} {', '.join(known)}"
 
 
 def _check_sampler(draft: SweepDraft, folder: Path) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from pigeonhole.sweep.spec.trial import PresetTrial
 
 # Enough of a long choice to find what is wrong with it; what differs is its size only.
 _MOST_PROBES = 50
+_INSIDE = 0.382
 
 
 def check_preset(draft: SweepDraft, folder: Path) -> Iterator[Problem]:
@@ -88,8 +89,10 @@ def _check_values(
 
 
 def probes(distribution: Distribution) -> tuple[Any, ...]:
-    """Values that are refused if any is, as far as ranges go: the bounds, or each of a choice."""
-    return distribution.extremes()[:_MOST_PROBES]
+    """Values that are refused if any is, as far as ranges go: the bounds and one inside, or each of a choice."""
+    if isinstance(distribution, Choice):
+        return distribution.extremes()[:_MOST_PROBES]
+    return *distribution.extremes(), distribution.value_at(_INSIDE)
 
 
 def _drawn(distribution: Distribution) -> str:
