@@ -152,8 +152,8 @@ class Rollout:
             tls_certificate=self.change.tls.certificate if self.change.tls else None,
             tls_key=self.change.tls.key if self.change.tls else None,
             drain_s=DRAIN_S,
-            # Several workers have requests enough, and would stay awake at each other's cost (a tenth of a request); where
-            # they come and go with the load, that is told by their processor time.
+            # Several workers would stay awake at each other's cost; and where they come and go with the load, that is
+            # told by their processor time.
             linger=self.change.workers == (1, 1),
         )
 
