@@ -105,6 +105,7 @@ def measured(name: str, bundle: Path, options: argparse.Namespace) -> Figures:
     write = serve_load.inputs if which.path == "/invocations" else serve_load.integers
     form = Form(f"{name} integers", write, path=which.path, label="" if name == "hello" else serve_load.LABEL)
     with serve_servers.peer(which, options.peers, bundle / "model.onnx", FOLDER, PORT, SERVER_CORE) as url:
+        serve_servers.wait_for_answer(url + which.path, write(images_NP[:1])[0])
         return {"integers": load_on(url, form, 32)}
 
 

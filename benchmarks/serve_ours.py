@@ -56,9 +56,9 @@ class Running:
 
 
 @contextmanager
-def ours(bundle: Path, folder: Path, port: int, core: int) -> Iterator[Running]:
+def ours(bundle: Path, folder: Path, port: int, core: int, *, log: bool = True) -> Iterator[Running]:
     """The server on one core, and `/metrics` asked for every second."""
-    with started(bundle, folder, port, core) as process:
+    with started(bundle, folder, port, core, log=log) as process:
         running = Running(f"http://127.0.0.1:{port}", process)
         first_answer(running.url, bundle)
         over = threading.Event()
@@ -70,22 +70,22 @@ def ours(bundle: Path, folder: Path, port: int, core: int) -> Iterator[Running]:
 
 
 @contextmanager
-def started(bundle: Path, folder: Path, port: int, core: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, whether it answers yet or not."""
+def started(bundle: Path, folder: Path, port: int, core: int, *, log: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+    """The process, whether it answers yet or not; with or without its prediction log."""
     workspace = Workspace(folder / "serving-workspace")
     config = ServingConfig.of_bundle(
         bundle,
         model="digits",
         endpoint="digits",
-        database_url=workspace.database_url,
+        database_url=workspace.database_url if log else None,
         port=port,
         key_hashes=(hash_key(KEY),),
     )
     path = folder / "ours.json"
     path.write_text(config.to_json())
     command = ["taskset", "-c", str(core), sys.executable, "-P", "-m", "pigeonhole.serving", str(path)]
-    with (folder / "ours.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=os.environ)
+    with (folder / "ours.log").open("ab") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True, env=os.environ)
     with ended(process):
         yield process
 

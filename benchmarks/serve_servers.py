@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -87,6 +88,7 @@ def peer(which: Peer, python: Path, model: Path, folder: Path, port: int, core: 
         url = f"http://127.0.0.1:{port}"
         wait_for(url, process)
         yield url
+    wait_until_free(port)
 
 
 @contextmanager
@@ -120,6 +122,40 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise ChildProcessError(f"no server at {url}: exit code {process.poll()}; its log is in the folder of results")
+
+
+def wait_for_answer(url: str, body: bytes) -> None:
+    """Returns once a request is answered: Ray Serve answers 404 until its application has come.
+
+    Raises:
+        ChildProcessError: it was refused for two minutes.
+    """
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(request, timeout=10).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise ChildProcessError(f"no right answer from {url}; its log is in the folder of results")
+
+
+def wait_until_free(port: int) -> None:
+    """Returns once nobody answers at the port any more: Ray's processes outlive the one that was started.
+
+    Raises:
+        ChildProcessError: somebody still does after two minutes.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        except OSError:
+            return
+        time.sleep(0.2)
+    raise ChildProcessError(f"port {port} is still taken by a server that was ended")
 
 
 def python() -> Path:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pigeonhole.compute import Job, LocalCompute, Report
-from pigeonhole.testing.computes import job
+from pigeonhole.testing.submitting import job
 
 folder = Path(sys.argv[1])
 # The second sleeper leaves its group, and its parent, so that nobody else knows of it.

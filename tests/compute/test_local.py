@@ -13,7 +13,7 @@ import pytest
 from pigeonhole.compute import Job, LocalCompute, Outcome, Report
 from pigeonhole.compute.shares import Share, shares
 from pigeonhole.core.errors import ConflictError, ParameterError
-from pigeonhole.testing.computes import PATIENCE_S, command, events, is_alive, job, outcome, report
+from pigeonhole.testing.submitting import PATIENCE_S, command, events, is_alive, job, outcome, report
 
 CORES = sorted(os.sched_getaffinity(0))
 

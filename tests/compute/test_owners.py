@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pigeonhole.testing.computes import PATIENCE_S
+from pigeonhole.testing.submitting import PATIENCE_S
 
 OWNER = Path(__file__).with_name("owner.py")
 

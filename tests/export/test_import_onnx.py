@@ -92,10 +92,20 @@ def test_labelled_samples_decide_the_scale_and_the_evidence_is_kept(tmp_path):
     assert accuracy["0-1"] < 0.5
 
 
+@pytest.mark.parametrize(("wanted", "gain"), [("0-1", 1.0), ("0-255", 1 / 255)])
+def test_a_model_that_is_as_often_right_on_either_scale_is_told_by_how_sure_it_is(tmp_path, wanted, gain):
+    labels = images()[1].copy()
+    labels[: len(labels) // 4] = (labels[: len(labels) // 4] + 1) % CLASSES  # it errs on either scale alike
+    evidence = bring_in(tmp_path, model(gain=0.15 * gain), sample_labels_N=labels).lineage["imported"]
+    accuracy = evidence["sample_accuracy_by_scale"]
+    assert accuracy["0-1"] == accuracy["0-255"] < 1
+    assert evidence["scale"] == wanted
+
+
 def test_without_evidence_the_scale_is_asked_for(tmp_path):
     with pytest.raises(SpecError, match="neither its scale"):
         bring_in(tmp_path, model(), sample_labels_N=None)
-    with pytest.raises(SpecError, match="on either scale"):
+    with pytest.raises(SpecError, match="does not tell its scale"):
         bring_in(tmp_path, model())
     assert not (tmp_path / "b").exists()
 

@@ -22,6 +22,7 @@ from pigeonhole.predictions import (
     read_window,
 )
 from pigeonhole.predictions import log as log_module
+from pigeonhole.predictions.blocks import alone
 from tests.predictions.making import entry, images, open_log, probs, refused
 
 
@@ -351,7 +352,7 @@ def test_an_entry_that_does_not_fit_is_counted_and_its_neighbours_are_written(da
 def test_a_block_that_is_written_again_is_there_once(database, log):
     log.add(entry(log, 1, [0]))
     log.flush()
-    (block,) = log._packed([entry(log, 2, [1])])
+    (block,) = log._packed([alone(entry(log, 2, [1]))])
     assert log._store(*block)
     assert log._store(*block)  # as after an answer that was lost on its way
     assert read_window(database, "digits").label_N.tolist() == [0, 1]

@@ -6,11 +6,12 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from searching import problems, run, setting
 
 from pigeonhole.sweep.distributions import Choice, LogUniform, Normal, QLogUniform, QUniform, RandInt, Uniform
 from pigeonhole.sweep.samplers.coarse_to_fine import CoarseToFine
 from pigeonhole.sweep.trial import Trial
+
+from .searching import problems, run, setting
 
 BOTH = {"C": LogUniform(min_value=-3, max_value=5), "gamma": LogUniform(min_value=-6, max_value=0)}
 

@@ -6,7 +6,6 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from searching import problems, run, setting
 
 from pigeonhole.sweep.distributions import Choice, LogUniform, QUniform, Uniform, read_distribution
 from pigeonhole.sweep.samplers.bayesian import Bayesian
@@ -14,6 +13,8 @@ from pigeonhole.sweep.samplers.coarse_to_fine import CoarseToFine
 from pigeonhole.sweep.samplers.grid import Grid
 from pigeonhole.sweep.samplers.random import Random
 from pigeonhole.sweep.trial import Trial
+
+from .searching import problems, run, setting
 
 MIXED = {
     "units": Choice(values=(32, 64, 128)),

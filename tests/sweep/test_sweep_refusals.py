@@ -8,10 +8,11 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_sweep_spec import COMMAND, PRESET, changed
 
 from pigeonhole.core.errors import SpecError
 from pigeonhole.sweep.spec import read_sweep
+
+from .test_sweep_spec import COMMAND, PRESET, changed
 
 
 def refusal(spec, folder=None):

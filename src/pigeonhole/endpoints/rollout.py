@@ -152,8 +152,9 @@ class Rollout:
             tls_certificate=self.change.tls.certificate if self.change.tls else None,
             tls_key=self.change.tls.key if self.change.tls else None,
             drain_s=DRAIN_S,
-            # Where workers come and go with the load, that is told by their processor time.
-            linger=self.change.workers[0] == self.change.workers[1],
+            # Several workers would stay awake at each other's cost; and where they come and go with the load, that is
+            # told by their processor time.
+            linger=self.change.workers == (1, 1),
         )
 
     def start(self, worker: Worker, endpoint: str, database_url: str, folder: Path) -> Child:

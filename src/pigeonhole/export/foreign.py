@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from pigeonhole import bundle
 from pigeonhole.bundle.bundle import Images
@@ -26,6 +27,9 @@ from pigeonhole.models.trained import Floats, Labels
 Scale = Literal["0-1", "0-255"]
 _LEAST_SAMPLES = 2
 _ROW_SUM_TOLERANCE = 1e-3
+_LEAST_ERRORS = 5
+_CLEAR_LOSS = 0.1
+_LEAST_PROBABILITY = 1e-7
 
 
 def import_onnx(
@@ -50,7 +54,7 @@ def import_onnx(
         lineage: JSON; the file's name and hash and how it was read are added to it.
         sample_labels_N: the samples' classes, where they are known.
         scale: what range of brightness a model with float input wants. `None`: bytes for a model with uint8 input;
-            else the range in which it is right about more of `sample_labels_N`.
+            else the range in which it does better on `sample_labels_N`, if that is clear.
         layout: the order of its input's axes; `None` takes it from the input's shape.
 
     Raises:
@@ -146,18 +150,50 @@ def _scale(
             "scale 0-1 or 0-255",
             "say which brightness range it was trained on, or pass the samples' labels so that it can be tried",
         )
-    right: dict[Scale, float] = {}
     candidates: tuple[Scale, Scale] = ("0-1", "0-255")
-    for candidate in candidates:
-        _, probs_NK, _ = _settle(reading, candidate, images_NHWC)
-        right[candidate] = float((probs_NK.argmax(axis=1) == labels_N).mean())
-    if right["0-1"] == right["0-255"]:
+    probs = {candidate: _settle(reading, candidate, images_NHWC)[1] for candidate in candidates}
+    right_N = {candidate: probs[candidate].argmax(axis=1) == labels_N for candidate in candidates}
+    accuracy = {candidate: float(right_N[candidate].mean()) for candidate in candidates}
+    loss = {candidate: _log_loss(probs[candidate], labels_N) for candidate in candidates}
+    told = _told_by_accuracy(right_N) or _told_by_loss(right_N, loss)
+    if told is None:
         raise SpecError(
-            f"a model with float input that is right about {right['0-1']:.0%} of the samples on either scale",
+            f"a model with float input that is right about {accuracy['0-1']:.1%} of the samples on the scale 0-1, and"
+            f" about {accuracy['0-255']:.1%} on 0-255, which does not tell its scale",
             "scale 0-1 or 0-255",
             "say which brightness range it was trained on",
         )
-    return max(candidates, key=lambda candidate: right[candidate]), {"sample_accuracy_by_scale": right}
+    return told, {"sample_accuracy_by_scale": accuracy, "sample_log_loss_by_scale": loss}
+
+
+def _told_by_accuracy(right_N: Mapping[Scale, npt.NDArray[np.bool_]]) -> Scale | None:
+    """The scale on which the model is right about more samples, by more than luck may do (two standard errors)."""
+    only = {
+        "0-1": int((right_N["0-1"] & ~right_N["0-255"]).sum()),
+        "0-255": int((right_N["0-255"] & ~right_N["0-1"]).sum()),
+    }
+    if abs(only["0-1"] - only["0-255"]) <= 2 * np.sqrt(only["0-1"] + only["0-255"]):
+        return None
+    return "0-1" if only["0-1"] > only["0-255"] else "0-255"
+
+
+def _told_by_loss(right_N: Mapping[Scale, npt.NDArray[np.bool_]], loss: Mapping[Scale, float]) -> Scale | None:
+    """The scale on which the model knows better how sure it may be.
+
+    To multiply its input leaves a network of ReLUs nearly as often right, but far too sure (or unsure) of itself. Only
+    where it errs does that show: of a model that is always right, the surer one would seem the better.
+    """
+    if min((~right).sum() for right in right_N.values()) < _LEAST_ERRORS:
+        return None
+    one, other = loss["0-1"], loss["0-255"]
+    if abs(one - other) <= _CLEAR_LOSS * min(one, other):
+        return None
+    return "0-1" if one < other else "0-255"
+
+
+def _log_loss(probs_NK: Floats, labels_N: Labels) -> float:
+    of_label_N = probs_NK[np.arange(len(labels_N)), labels_N]
+    return float(-np.log(np.clip(of_label_N, _LEAST_PROBABILITY, 1)).mean())
 
 
 def _settle(reading: Reading, scale: Scale, images_NHWC: Images) -> tuple[Any, Floats, bool]:

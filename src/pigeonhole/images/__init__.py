@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pigeonhole.images.brightness import looks_inverted, statistics
+from pigeonhole.images.brightness import figures, looks_inverted, statistics
 from pigeonhole.images.decoding import Limits, decode, header
 from pigeonhole.images.drawing import png, terminal
 from pigeonhole.images.files import prepare_files, read_folder
@@ -15,6 +15,7 @@ __all__ = [
     "Prepared",
     "Shape",
     "decode",
+    "figures",
     "fit",
     "header",
     "looks_inverted",

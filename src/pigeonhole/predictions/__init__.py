@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pigeonhole.predictions.blocks import Entry
+    from pigeonhole.predictions.blocks import Entries, Entry
     from pigeonhole.predictions.export import ExportedLog, export_log
     from pigeonhole.predictions.feedback import add_feedback
     from pigeonhole.predictions.log import PredictionLog
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_LABEL",
+    "Entries",
     "Entry",
     "ExportedLog",
     "Limits",
@@ -28,6 +29,7 @@ __all__ = [
     "read_window",
 ]
 _HOMES = {
+    "Entries": "blocks",
     "Entry": "blocks",
     "ExportedLog": "export",
     "Limits": "retention",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pigeonhole.core.database import Transaction
-from pigeonhole.images import Shape, statistics
+from pigeonhole.images import Shape, figures, statistics
 
 TIME_TYPE, STATUS_TYPE, COUNT_TYPE = "<f8", "<i2", "<i4"
 # The requests of a block arrived within this time: readers of a window need not look at all earlier blocks.
@@ -44,6 +45,37 @@ class Entry(NamedTuple):
     n_images: int = 0
     pixels: bytes = b""
     probs_NK: npt.NDArray[np.float32] | None = None
+
+
+class Entries(NamedTuple):
+    """R requests that the log is given at once; those whose images went through the model together share their arrays.
+
+    Attributes:
+        request_ids: as in `Entry`, and so are the next five.
+        received_at_s: seconds since 1970, UTC.
+        latency_ms: milliseconds.
+        status: HTTP status.
+        error_codes: `None` for each that was answered.
+        counts: images in each.
+        pixels: of all their images, in their order.
+        probs_NK: likewise; `None` if none was answered.
+    """
+
+    request_ids: Sequence[str]
+    received_at_s: Sequence[float]
+    latency_ms: Sequence[float]
+    status: Sequence[int]
+    error_codes: Sequence[str | None]
+    counts: Sequence[int]
+    pixels: bytes
+    probs_NK: npt.NDArray[np.float32] | None
+
+
+def alone(entry: Entry) -> Entries:
+    """One request as the log keeps several."""
+    request_id, received, latency, status, code, n, pixels, probs_NK = entry
+    counts = (0 if probs_NK is None else n,)
+    return Entries((request_id,), (received,), (latency,), (status,), (code,), counts, pixels, probs_NK)
 
 
 class Block(NamedTuple):
@@ -90,18 +122,19 @@ def insert(transaction: Transaction, block: Block, pixels: bytes = b"") -> None:
         )
 
 
-def pack(entries: Sequence[Entry], *, source: str, number: int, endpoint: str, shape_HWC: Shape) -> tuple[Block, bytes]:
-    """The entries as a block, and all their pixels in a row.
+def pack(
+    groups: Sequence[Entries], *, source: str, number: int, endpoint: str, shape_HWC: Shape
+) -> tuple[Block, bytes]:
+    """The requests as a block, and all their pixels in a row.
 
     Raises:
         ValueError: ids with different beginnings, requests that arrived more than a minute apart, or pixels or
             probabilities that do not fit the number of images.
     """
-    ids, received, latency, status, codes, counts, pixels, probs = zip(*entries, strict=True)
-    answered = [given for given in probs if given is not None]
-    if len(answered) < len(probs):
-        counts = tuple(0 if given is None else count for count, given in zip(counts, probs, strict=True))
+    *columns, pixels, probs = zip(*groups, strict=True)
+    ids, received, latency, status, codes, counts = (list(chain.from_iterable(column)) for column in columns)
     joined = b"".join(pixels)
+    answered = [given for given in probs if given is not None]
     predicted = _predicted(answered, joined, sum(counts), shape_HWC)
     block = assemble((source, number, endpoint), ids, received, latency, status, codes, counts, predicted)
     # What lies between two ids with one beginning has that beginning too.
@@ -198,9 +231,8 @@ def _predicted(
     images_NHWC = np.frombuffer(pixels, np.uint8).reshape(-1, *shape_HWC)
     if not len(probs_NK) == len(images_NHWC) == n:
         raise ValueError(f"{n} images with {len(probs_NK)} rows of probabilities and pixels for {len(images_NHWC)}")
-    columns = [value if value.ndim == 2 else value[:, None] for value in statistics(images_NHWC).values()]
     return (
         probs_NK.argmax(axis=1).astype(CLASSES_TYPE).tobytes(),
         probs_NK.max(axis=1).astype(PROBABILITY_TYPE).tobytes(),
-        np.concatenate(columns, axis=1).astype(STATISTICS_TYPE).tobytes(),
+        figures(images_NHWC).astype(STATISTICS_TYPE).tobytes(),
     )

@@ -1,4 +1,4 @@
-"""The prediction log's writing side: a request hands over a tuple and goes on; a thread writes in blocks.
+"""The prediction log's writing side: requests hand over a tuple and go on; a thread writes in blocks.
 
 Axes: N images, H height, W width, C channels, K classes.
 """
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pigeonhole.core.clock import utc_now
 from pigeonhole.core.database import Database
 from pigeonhole.core.errors import PigeonholeError, UsageError
-from pigeonhole.predictions.blocks import Block, Entry, pack, statistic_names
+from pigeonhole.predictions.blocks import Block, Entries, Entry, alone, pack, statistic_names
 from pigeonhole.predictions.failing import Failing
 from pigeonhole.predictions.retention import Limits
 from pigeonhole.predictions.tables import declare
@@ -36,7 +36,7 @@ RETRY_S = 1.0
 
 
 class PredictionLog:
-    """A server's way to the prediction log. `add` never waits; what does not fit is counted in `dropped`.
+    """A server's way to the prediction log. Adding never waits; what does not fit is counted in `dropped`.
 
     While the database takes no writes (locked, full, read-only, gone), entries wait in memory and the log tries again
     every second; the server answers on.
@@ -81,10 +81,10 @@ class PredictionLog:
         self.written = 0
         self._shape_HWC = shape_HWC
         self._capacity = capacity
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[Entries] = deque()
         # Each counter is moved by one thread only, so none needs a lock.
         self._added = self._added_bytes = self._refused = 0
-        self._taken = self._taken_bytes = self._lost = 0
+        self._begun = self._taken = self._taken_bytes = self._lost = 0
         self._blocks = 0
         self._given_up = False
         self._failing = Failing(endpoint)
@@ -122,12 +122,17 @@ class PredictionLog:
 
     def add(self, entry: Entry) -> None:
         """Takes an entry to be written soon; drops it, and counts it, where the disk is too far behind."""
-        if len(self._waiting) >= self._capacity or self._added_bytes - self._taken_bytes > CAPACITY_BYTES:
-            self._refused += 1
+        self.add_together(alone(entry))
+
+    def add_together(self, entries: Entries) -> None:
+        """Takes several entries at once, or drops them."""
+        n = len(entries.request_ids)
+        if self._added - self._begun >= self._capacity or self._added_bytes - self._taken_bytes > CAPACITY_BYTES:
+            self._refused += n
             return
-        self._waiting.append(entry)
-        self._added += 1
-        self._added_bytes += len(entry.pixels)
+        self._waiting.append(entries)
+        self._added += n
+        self._added_bytes += len(entries.pixels)
         if not self._work.is_set():
             self._work.set()
 
@@ -175,30 +180,33 @@ class PredictionLog:
             # Only what is here now: what comes meanwhile gathers for the next block, or blocks would be tiny.
             here = len(self._waiting)
             while here > 0:
-                batch = self._take(min(here, BLOCK_ROWS))
+                batch = self._take(here)
                 here -= len(batch)
                 self._write(batch)
         self._end()
 
-    def _take(self, rows: int) -> list[Entry]:
-        batch: list[Entry] = []
-        images = size_bytes = 0
-        while len(batch) < rows and images < BLOCK_IMAGES and size_bytes < BLOCK_BYTES:
-            batch.append(self._waiting.popleft())
-            images += batch[-1].n_images
-            size_bytes += len(batch[-1].pixels)
+    def _take(self, here: int) -> list[Entries]:
+        batch: list[Entries] = []
+        rows = images = size_bytes = 0
+        while len(batch) < here and rows < BLOCK_ROWS and images < BLOCK_IMAGES and size_bytes < BLOCK_BYTES:
+            entries = self._waiting.popleft()
+            batch.append(entries)
+            rows += len(entries.request_ids)
+            self._begun += len(entries.request_ids)
+            images += sum(entries.counts)
+            size_bytes += len(entries.pixels)
         return batch
 
-    def _write(self, batch: list[Entry]) -> None:
+    def _write(self, batch: list[Entries]) -> None:
         for block, pixels in self._packed(batch):
             if not self._stored(block, pixels):
                 self._lost += block.n_requests
-        self._taken_bytes += sum([len(entry.pixels) for entry in batch])
+        self._taken_bytes += sum([len(entries.pixels) for entries in batch])
         with self._progress:
-            self._taken += len(batch)
+            self._taken += sum([len(entries.request_ids) for entries in batch])
             self._progress.notify_all()
 
-    def _packed(self, batch: list[Entry]) -> list[tuple[Block, bytes]]:
+    def _packed(self, batch: list[Entries]) -> list[tuple[Block, bytes]]:
         """One block; where entries do not fit together, one of each half, and so on."""
         try:
             packed = pack(
@@ -208,8 +216,8 @@ class PredictionLog:
             if len(batch) > 1:
                 half = len(batch) // 2
                 return self._packed(batch[:half]) + self._packed(batch[half:])
-            self._lost += 1
-            logger.exception("request %s is lost to the prediction log", batch[0].request_id)
+            self._lost += len(batch[0].request_ids)
+            logger.exception("%s lost to the prediction log", ", ".join(batch[0].request_ids))
             return []
         self._blocks += 1
         return [packed]

@@ -25,6 +25,9 @@ Probs = npt.NDArray[np.float32]
 Run = Callable[[npt.NDArray[np.uint8]], Probs]
 Deliver = Callable[[Probs | Exception], None]
 Waiting = tuple[bytes, int, Deliver]
+Ran = tuple[Probs, bytes, float]
+# Of a batch that has run and been delivered: its requests, the pixels of its images, their probabilities.
+Delivered = Callable[[int, bytes, Probs], None]
 # A small network's intermediate numbers for so many images stay in the processor's cache; for 128 of them an image
 # took 2.5 times as long.
 MAX_BATCH = 64
@@ -64,6 +67,7 @@ class Batcher:
         max_wait_ms: a request that has waited longer is refused when its turn comes; `None` lets it wait.
         seconds_per_image: a first estimate, from the warm-up.
         always_beside: runs never hold up the loop, however short they are.
+        delivered: called after each batch, once all its requests have theirs.
 
     Attributes:
         waiting: images that wait or are in the model …
@@ -83,6 +87,7 @@ class Batcher:
         max_requests: int = 1000,
         max_wait_ms: float | None = None,
         always_beside: bool = False,
+        delivered: Delivered | None = None,
     ) -> None:
         self._run = run
         self._shape = shape
@@ -91,6 +96,7 @@ class Batcher:
         self._max_wait_ms = max_wait_ms
         self._seconds_per_image = seconds_per_image
         self._always_beside = always_beside
+        self._delivered = delivered
         self._queue: list[Waiting] = []
         self.waiting = 0
         self.requests = 0
@@ -154,7 +160,7 @@ class Batcher:
             running.add_done_callback(lambda done: self._finish(batch, n, done.exception() or done.result()))
             return
         try:
-            outcome: tuple[Probs, float] | BaseException = self._timed(batch, n)
+            outcome: Ran | BaseException = self._timed(batch, n)
         except Exception as error:  # noqa: BLE001 - handed to every request of the batch, which report it
             outcome = error
         self._finish(batch, n, outcome)
@@ -179,39 +185,37 @@ class Batcher:
         for _, _, deliver in late:
             _hand(deliver, waited_too_long(limit_ms))
 
-    def _timed(self, batch: list[Waiting], n: int) -> tuple[Probs, float]:
+    def _timed(self, batch: list[Waiting], n: int) -> Ran:
         started = time.perf_counter()
-        images_NHWC = _joined(batch, n, self._shape)
+        pixels = batch[0][0] if len(batch) == 1 else b"".join([waiting[0] for waiting in batch])
+        images_NHWC = np.frombuffer(pixels, np.uint8).reshape(n, *self._shape)
         if n <= MAX_BATCH:
             probs_NK = self._run(images_NHWC)
         else:
             parts = [self._run(images_NHWC[start : start + MAX_BATCH]) for start in range(0, n, MAX_BATCH)]
             probs_NK = np.concatenate(parts)
-        return probs_NK, time.perf_counter() - started
+        return probs_NK, pixels, time.perf_counter() - started
 
-    def _finish(self, batch: list[Waiting], n: int, outcome: tuple[Probs, float] | BaseException) -> None:
+    def _finish(self, batch: list[Waiting], n: int, outcome: Ran | BaseException) -> None:
         self.waiting -= n
         self.requests -= len(batch)
         if isinstance(outcome, tuple):
-            probs_NK, seconds = outcome
-            self._account(n, seconds)
+            probs_NK, _, seconds = outcome
             _deliver(batch, probs_NK)
+            self._account(n, seconds)
         else:
             _fail(batch, outcome)
         if self._queue and self._loop is not None:
             self._loop.call_soon(self._start)
         else:
             self._scheduled = False
+        if self._delivered is not None and isinstance(outcome, tuple):
+            self._delivered(len(batch), outcome[1], outcome[0])
 
     def _account(self, n: int, seconds: float) -> None:
         self.sizes.observe(n)
         self.durations.observe(seconds)
         self._seconds_per_image += 0.1 * (seconds / n - self._seconds_per_image)
-
-
-def _joined(batch: list[Waiting], n: int, shape: Shape) -> npt.NDArray[np.uint8]:
-    pixels = batch[0][0] if len(batch) == 1 else b"".join([waiting[0] for waiting in batch])
-    return np.frombuffer(pixels, np.uint8).reshape(n, *shape)
 
 
 def _deliver(batch: list[Waiting], probs_NK: Probs) -> None:

@@ -140,16 +140,15 @@ class Exchange:
         self.is_over = True
         deployment, decoded = self.deployment, self.decoded
         latency_ms = (time.perf_counter() - self._started) * 1e3
-        if probs_NK is not None and decoded is not None:
-            n, pixels = decoded.n, decoded.pixels
-            deployment.metrics.classified(probs_NK)
-        else:
-            n, pixels = 0, b""
         deployment.sign(reply, latency_ms)
         self._done(self, reply)
         self._respond(reply)
-        if deployment.log is not None:
-            entry = (self._received_s, latency_ms, reply.status, reply.error_code, n, pixels, probs_NK)
-            deployment.log.add(Entry(self.request.id, *entry))
+        if probs_NK is not None and decoded is not None:
+            # Counted and logged with all others of its batch.
+            deployment.answered.append(
+                (self.request.id, self._received_s, latency_ms, decoded.n, decoded.pixels, probs_NK)
+            )
+        else:
+            deployment.note(Entry(self.request.id, self._received_s, latency_ms, reply.status, reply.error_code))
         if reply.afterwards:
             reply.afterwards()

@@ -1,4 +1,4 @@
-"""A trial as samplers and termination policies see it. Neither sees a clock, so a seed decides all of it."""
+"""A trial as samplers and termination policies see it: they see no clock, so a seeded sweep ends the same each time."""
 
 from __future__ import annotations
 
