@@ -200,3 +200,13 @@ def test_what_is_wrong_is_said_before_anything_runs(digits: Workspace, tmp_path:
     file.write_text("type: sweep\nsearch_space: {}\n", encoding="utf-8")
     with pytest.raises(SpecError, match=r"wrong\.yml"):
         ph.sweep(file, workspace=digits)
+
+
+@pytest.mark.full
+def test_a_trial_that_takes_more_than_its_part_of_the_memory_fails_with_that_reason(
+    digits: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pigeonhole.workflows.sweep.memory_share", lambda slots: 60 << 20)
+    spec = {**TINY, "name": "hungry", "limits": {"max_total_trials": 1, "max_concurrent_trials": 1}}
+    with pytest.raises(TrainingError, match="memory"):
+        ph.sweep(spec, workspace=digits)

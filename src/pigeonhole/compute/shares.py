@@ -1,10 +1,11 @@
-"""What part of the machine's cores each slot gets. Starts nothing."""
+"""What part of the machine's cores and memory each slot gets. Starts nothing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pigeonhole.core.errors import ParameterError
 
@@ -21,6 +22,11 @@ _THREAD_VARIABLES = (
     "RAYON_NUM_THREADS",
     "LOKY_MAX_CPU_COUNT",
 )
+
+
+# The rest is for the owner, the system and the page cache.
+_FOR_JOBS = 0.9
+_GROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True)
@@ -75,3 +81,20 @@ def allowed_cores() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
+
+
+def memory_share(slots: int, limits: Sequence[str] = _GROUP_LIMITS) -> int:
+    """The bytes that each of so many jobs at once may hold: nine tenths of the memory there is, in equal parts.
+
+    Args:
+        slots: how many jobs run at once.
+        limits: files that may hold the limit of a container.
+    """
+    import psutil
+
+    there = int(psutil.virtual_memory().total)
+    for path in map(Path, limits):
+        told = path.read_text(encoding="ascii").strip() if path.is_file() else ""
+        if told.isdecimal():
+            there = min(there, int(told))
+    return int(there * _FOR_JOBS) // slots

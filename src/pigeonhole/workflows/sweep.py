@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pigeonhole import data
 from pigeonhole.compute import Compute, LocalCompute
-from pigeonhole.compute.shares import allowed_cores
+from pigeonhole.compute.shares import allowed_cores, memory_share
 from pigeonhole.core.errors import SpecError
 from pigeonhole.core.spec import parse_settings, read_yaml
 from pigeonhole.core.workspace import Workspace
@@ -83,7 +83,7 @@ def sweep(
         LocalCompute(slots) as compute,
         made.heard(compute) as heard,
     ):
-        ended = run_sweep(plan, study, heard, made.jobs, _Passing(view))
+        ended = run_sweep(plan, study, heard, _within(memory_share(slots), made.jobs), _Passing(view))
     facts = {"dataset": made.dataset} if made.dataset else {}
     report = draw_sweep(wanted, made.name, ended.trials, made.folder, facts)
     found = outcome(made.name, made.dataset, plan.objectives, ended, str(made.folder))
@@ -151,6 +151,11 @@ def _folder(space: Workspace, spec: SweepSpec, contents: Mapping[str, str]) -> P
     folder = sweeps / sweep_name(sweeps, spec.name or spec.display_name or "sweep", spec.identity(contents))
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _within(memory_bytes: int, jobs: JobOfTrial) -> JobOfTrial:
+    """The same jobs, each held to its part of the memory: one that takes more fails alone, and the others go on."""
+    return lambda number, values: replace(jobs(number, values), memory_bytes=memory_bytes)
 
 
 def _check_validation(spec: SweepSpec, source: data.Dataset) -> None:
