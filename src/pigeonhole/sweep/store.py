@@ -32,7 +32,9 @@ def open_storage(workspace: Workspace) -> Any:
     with _alone(workspace):
         if url.startswith("sqlite"):
             _use_wal(workspace)
-            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
+            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
+            _sync_less(storage.engine)
+            return storage
         return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
 
 
@@ -46,6 +48,19 @@ def _use_wal(workspace: Workspace) -> None:
     with contextlib.closing(sqlite3.connect(workspace.root / _FILE, timeout=BUSY_TIMEOUT_S)) as connection:
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _sync_less(engine: Any) -> None:
+    """No wait for the disk at each commit. A kill loses nothing by it; a power cut may take the last trials, which are
+    tried again then, and whose finished runs are found again.
+    """
+    event = require("sqlalchemy.event", extra="search")
+
+    def choose(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(engine, "connect", choose)
+    engine.dispose()  # those that were opened before
 
 
 @contextlib.contextmanager

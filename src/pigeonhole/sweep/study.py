@@ -103,6 +103,7 @@ class Study:
         self.name = name
         self._storage, self._id = storage, study_id
         self._trial_ids: list[int] = []
+        self._noted: dict[tuple[int, str], Any] = {}
         self.attributes = storage.get_study_user_attrs(study_id)
         version = self.attributes.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
@@ -161,7 +162,10 @@ class Study:
         self._storage.set_trial_intermediate_value(self._trial_ids[number], interval, value)
 
     def note(self, number: int, key: str, value: Any) -> None:
-        """Something of a running trial; JSON-ready."""
+        """Something of a running trial; JSON-ready. What is noted already costs nothing."""
+        if self._noted.get((number, key)) == value:
+            return
+        self._noted[number, key] = value
         self._storage.set_trial_user_attr(self._trial_ids[number], key, value)
 
     def end(self, stored: Stored) -> None:
@@ -169,36 +173,26 @@ class Study:
         from optuna.trial import TrialState
 
         trial = stored.trial
-        facts = {
-            "run_id": stored.run_id,
-            "seconds": stored.seconds,
-            "metrics": dict(stored.metrics),
-            "intervals": stored.intervals,
-            "reason": trial.reason,
-            "traceback": stored.traceback,
-        }
-        for key, value in facts.items():
-            if value:
+        facts = {"seconds": stored.seconds, "metrics": dict(stored.metrics), "intervals": stored.intervals}
+        told = {"run_id": stored.run_id, "reason": trial.reason, "traceback": stored.traceback or None, "facts": facts}
+        for key, value in told.items():
+            if value is not None:
                 self.note(trial.number, key, value)
         objectives = None if trial.objectives is None else list(trial.objectives)
         self._storage.set_trial_state_values(self._trial_ids[trial.number], TrialState[_NAMES[trial.state]], objectives)
 
 
 def _stored(trial: Any) -> Stored:
-    facts = trial.user_attrs
+    known = trial.user_attrs
+    facts = {"seconds": known.get("seconds", 0.0), **known.get("facts", {})}
     reports = [trial.intermediate_values[interval] for interval in sorted(trial.intermediate_values)]
+    objectives = None if trial.values is None else list(trial.values)
+    state = _STATES[trial.state.name]
     return Stored(
-        Trial(
-            trial.number,
-            facts["values"],
-            _STATES[trial.state.name],
-            reports,
-            None if trial.values is None else list(trial.values),
-            facts.get("reason"),
-        ),
-        facts.get("run_id"),
-        float(facts.get("seconds", 0.0)),
+        Trial(trial.number, known["values"], state, reports, objectives, known.get("reason")),
+        known.get("run_id"),
+        float(facts["seconds"]),
         facts.get("metrics", {}),
         facts.get("intervals"),
-        facts.get("traceback", ""),
+        known.get("traceback", ""),
     )
