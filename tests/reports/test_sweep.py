@@ -26,6 +26,11 @@ LACKING = {
 }
 
 
+# Those that are rare; the others are drawn by `make test-all`.
+RARE = ("single", "empty", "all-failed", "running", "nested", "two-objectives", "hostile")
+EVERY = [kind if kind in RARE else pytest.param(kind, marks=pytest.mark.full) for kind in KINDS]
+
+
 class Read(HTMLParser):
     """The elements, the texts outside of scripts, and the charts of a page."""
 
@@ -52,13 +57,22 @@ class Read(HTMLParser):
         return {attrs["id"]: json.loads(text) for attrs, text in self.scripts if "id" in attrs}
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_picture_of_every_sweep_is_of_a_size_to_look_at(kind, tmp_path):
+    for picture in sweep_report(KINDS[kind], tmp_path)[1:]:
+        width, height = Image.open(picture).size
+        assert 300 < width < 2600
+        assert 100 < height < 3000
+
+
 @pytest.fixture
 def without_library(monkeypatch):
     """Pages without the drawing library, which takes a second to put together."""
     monkeypatch.setattr(page, "_library", lambda: "")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_any_sweep_makes_a_page_of_whatever_can_be_drawn(kind, tmp_path, without_library):
     figures = KINDS[kind]
     assert sweep_report(figures, tmp_path, pictures=False) == [tmp_path / "sweep.html"]

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 import pigeonhole as ph
 from pigeonhole import tracking
@@ -17,7 +20,7 @@ from pigeonhole.core.errors import GateError, SpecError
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.sweep.spec import render
 from pigeonhole.workflows.script_listening import Heard
-from pigeonhole.workflows.script_models import only_onnx_file
+from pigeonhole.workflows.script_models import only_onnx_file, whole
 from pigeonhole.workflows.script_trials import given_to, script_name
 
 from . import script_sweeps
@@ -111,6 +114,27 @@ def test_a_run_without_a_model_or_without_a_dataset_says_what_it_lacks(ended):
     (outputs / "two.onnx").write_bytes(b"2")
     with pytest.raises(GateError, match="left 2 ONNX models"):
         only_onnx_file(found)
+
+
+def test_weights_beside_a_model_are_taken_in_and_weights_elsewhere_are_not(tmp_path):
+    weights = numpy_helper.from_array(np.ones((784, 10), np.float32), "w")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["images", "w"], ["probs"])],
+        "g",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 784])],
+        [helper.make_tensor_value_info("probs", TensorProto.FLOAT, ["N", 10])],
+        [weights],
+    )
+    path = tmp_path / "model.onnx"
+    onnx.save_model(helper.make_model(graph), str(path), save_as_external_data=True, location="w.data")
+    taken = onnx.load(str(whole(path, tmp_path / "whole.onnx")), load_external_data=False)
+    assert numpy_helper.to_array(taken.graph.initializer[0]).sum() == 7840
+    assert whole(tmp_path / "whole.onnx", tmp_path / "again.onnx") == tmp_path / "whole.onnx"
+    evil = onnx.load(str(path), load_external_data=False)
+    evil.graph.initializer[0].external_data[0].value = "../../etc/passwd"
+    path.write_bytes(evil.SerializeToString())
+    with pytest.raises(GateError, match="passwd"):
+        whole(path, tmp_path / "evil.onnx")
 
 
 def test_every_input_that_is_not_there_is_refused_at_once(tmp_path, space):
@@ -322,6 +346,41 @@ def test_a_policy_stops_a_script(tmp_path, space):
     stopped = script_sweeps.run(space, spec).trials[1]
     assert (stopped.trial.state, len(stopped.trial.reports)) == ("Terminated", 1)
     assert mlflow_of(space, stopped).info.status == "KILLED"
+
+
+ONNX = """
+    import argparse, mlflow, numpy as np, onnx, pathlib, shutil
+    from onnx import TensorProto, helper, numpy_helper
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lr", type=float); parser.add_argument("--epochs"); parser.add_argument("--out")
+    given = parser.parse_args()
+    weight = np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32) / 50
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["images", "w"], ["logits"]), helper.make_node("Softmax", ["logits"], ["probs"])],
+        "g",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 784])],
+        [helper.make_tensor_value_info("probs", TensorProto.FLOAT, ["N", 10])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    mlflow.log_metric("accuracy", given.lr)
+    mlflow.onnx.log_model(model, name="model")
+"""
+
+
+@pytest.mark.full
+def test_a_model_that_mlflow_keeps_for_the_script_is_found(tmp_path, space):
+    ph.ingest("mnist-5k", name="digits", workspace=space)
+    script_sweeps.write_script(tmp_path, ONNX)
+    inputs = {"epochs": 1, "data": {"type": "uri_folder", "path": "azureml:digits:1"}}
+    limits = {"max_total_trials": 1}
+    sweep = script_sweeps.run(space, script_sweeps.spec_in(tmp_path, inputs=inputs, limits=limits))
+    assert sweep.trials[0].trial.state == "Completed"
+    run = sweep.trials[0].run_id
+    found = only_onnx_file(tracking.Runs(space).get(run))
+    assert found.is_relative_to(space.root / "mlruns")
+    assert ph.evaluate(run, workspace=space).accuracy.value < 0.4
+    assert ph.register(run, name="digits", workspace=space).run_id == run
 
 
 @pytest.mark.full

@@ -9,7 +9,7 @@ from pigeonhole import bundle, data, evaluation, export, models, tracking
 from pigeonhole.core.errors import GateError
 from pigeonhole.core.seeds import derive
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.script_models import only_onnx_file, onnx_files
+from pigeonhole.workflows.script_models import only_onnx_file, onnx_files, whole
 
 VERIFICATION_IMAGES = 1000
 _ENOUGH = 200
@@ -88,7 +88,7 @@ def script_bundle(run: tracking.Run, source: data.Dataset) -> bundle.Bundle:
     rows = _some(held_out, seed) if len(held_out) >= _ENOUGH else verification_rows(source, seed)
     lineage = {key: run.record[key] for key in ("dataset", "dataset_sha256", "model", "seed", "trial")}
     made = export.import_onnx(
-        only_onnx_file(run),
+        whole(only_onnx_file(run), run.folder / "model.onnx"),
         labels=source.class_names,
         sample_images_NHWC=source.images_NHWC[rows],
         sample_labels_N=source.labels_N[rows],

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pigeonhole import tracking
 from pigeonhole.core.errors import GateError, listing
-from pigeonhole.core.files import sha256_file
+from pigeonhole.core.files import sha256_file, write_bytes
+from pigeonhole.core.optional import require
 
 # In its run: what `${{outputs.x}}` names, and the folder `outputs` that it made where it ran.
 OUTPUTS = "outputs"
@@ -51,7 +52,36 @@ def only_onnx_file(run: tracking.Run) -> Path:
     )
 
 
+def whole(path: Path, target: Path) -> Path:
+    """An ONNX file that holds its weights itself: the file, or a copy at `target` with those that lie beside it.
+
+    MLflow's own flavour keeps weights in a second file.
+
+    Raises:
+        GateError: its weights are somewhere else than in a file beside it.
+    """
+    onnx = require("onnx", extra="train")
+    model = onnx.load(str(path), load_external_data=False)
+    outside = [tensor for tensor in model.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    if not outside:
+        return path
+    for tensor in outside:
+        place = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+        beside = path.parent / place
+        # A model could name any file of the machine, which would then be in the bundle.
+        if Path(place).name != place or beside.is_symlink() or not beside.is_file():
+            raise GateError(
+                f"{path} keeps weights in {place!r}", "weights in the file itself, or in one beside it", "save it again"
+            )
+        # One by one, since these are the ones that were looked at; whatever else lies outside `import_onnx` refuses.
+        onnx.external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
+    write_bytes(target, model.SerializeToString())
+    return target
+
+
 def _files(run: tracking.Run) -> Iterator[Path]:
-    kept = [run.folder / place for place in run.record.get("artifacts", ())]
+    kept = [(run.folder / place).resolve() for place in run.record.get("artifacts", ())]
     for folder in (run.folder / OUTPUTS, run.folder / _WORKING / OUTPUTS, *kept):
         yield from sorted(path for path in folder.rglob("*") if path.is_file())

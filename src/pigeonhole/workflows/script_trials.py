@@ -17,7 +17,7 @@ from typing import Any
 from pigeonhole import data, tracking
 from pigeonhole.compute.job import Compute, Job
 from pigeonhole.core.errors import PigeonholeError, SpecError, listing
-from pigeonhole.core.files import publish, staged_folder, tree_stamp
+from pigeonhole.core.files import publish, staged_folder, tree_stamp, write_bytes
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.sweep.code import code_sha256, keep_code
 from pigeonhole.sweep.spec import SweepSpec, render
@@ -209,8 +209,10 @@ def _provide_python(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("python", "python3"):
         # No link: a virtual environment is found from where its Python is called, not from where it leads.
-        script = folder / name
-        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
+        script, content = folder / name, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'.encode()
+        # Another process may be running this very sweep, and starting scripts with it.
+        if not script.is_file() or script.read_bytes() != content:
+            write_bytes(script, content)
         script.chmod(0o755)
 
 
