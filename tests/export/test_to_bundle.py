@@ -72,7 +72,7 @@ def make(trained, data, folder, **changes):
     return export.to_bundle(trained, folder=folder, **{**arguments, **changes})
 
 
-@pytest.mark.parametrize(("key", "channels"), every_preset_in_grey_and_colour())
+@pytest.mark.parametrize(("key", "channels"), list(every_preset_in_grey_and_colour()))
 def test_a_bundle_of_every_preset_answers_as_the_trained_model(tmp_path, key, channels):
     data = sample(60, side=11, channels=channels)
     trained = fit(key, data, tmp_path / "m")
