@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from pigeonhole.cli.main import run
 
 from .conftest import Pigeonhole
 
@@ -30,18 +33,41 @@ WRONG = {
 }
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Pigeonhole:
+    """The program in this process, in a folder of its own: what it does before and after is the same in all cases."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
+        code = run(list(arguments))
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
+
+    return run_here
+
+
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_line_is_explained_and_leaves_with_its_code(case: str, pigeonhole: Pigeonhole) -> None:
-    arguments, code, named = WRONG[case]
-    done = pigeonhole(*arguments)
+def test_a_wrong_line_is_explained_and_leaves_with_its_code(case: str, here: Pigeonhole) -> None:
+    explained(WRONG[case], here)
+
+
+@pytest.mark.parametrize("case", ["an unknown command", "the latest of no runs"])
+def test_a_process_of_its_own_leaves_with_that_code_too(case: str, pigeonhole: Pigeonhole) -> None:
+    explained(WRONG[case], pigeonhole)
+
+
+def explained(case: tuple[list[str], int, str], program: Pigeonhole) -> None:
+    arguments, code, named = case
+    done = program(*arguments)
     assert done.returncode == code, done.stderr
     assert named in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
 
-def test_an_error_has_three_parts(pigeonhole: Pigeonhole) -> None:
-    lines = pigeonhole("train", "digits").stderr.splitlines()
+def test_an_error_has_three_parts(here: Pigeonhole) -> None:
+    lines = here("train", "digits").stderr.splitlines()
     assert lines[0].startswith("error: ")
     assert any(line.startswith("accepted: ") for line in lines)
     assert any(line.startswith("next: ") for line in lines)
@@ -57,12 +83,12 @@ def test_mnist_offline_and_absent_names_the_ways_out(pigeonhole: Pigeonhole, tmp
     assert "mnist-5k" in done.stderr
 
 
-def test_a_recipe_reports_all_its_problems_with_their_lines(pigeonhole: Pigeonhole, tmp_path: Path) -> None:
+def test_a_recipe_reports_all_its_problems_with_their_lines(here: Pigeonhole, tmp_path: Path) -> None:
     (tmp_path / "bad.yml").write_text(
         "type: pipeline\nstages:\n  - ingest: {source: mnist-5k}\n  - train: {modle: cnn}\n  - deploy: {endpoint: x}\n",
         encoding="utf-8",
     )
-    done = pigeonhole("pipeline", "bad.yml")
+    done = here("pipeline", "bad.yml")
     assert done.returncode == 2
     assert "bad.yml:3" in done.stderr
     assert "name" in done.stderr
@@ -71,11 +97,11 @@ def test_a_recipe_reports_all_its_problems_with_their_lines(pigeonhole: Pigeonho
     assert "no stage before it makes a model" in done.stderr
 
 
-def test_a_key_given_twice_is_refused(pigeonhole: Pigeonhole, tmp_path: Path) -> None:
+def test_a_key_given_twice_is_refused(here: Pigeonhole, tmp_path: Path) -> None:
     (tmp_path / "twice.yml").write_text(
         "type: pipeline\nstages:\n  - ingest: {source: mnist-5k, name: a, name: b}\n", encoding="utf-8"
     )
-    done = pigeonhole("pipeline", "twice.yml")
+    done = here("pipeline", "twice.yml")
     assert done.returncode == 2
     assert "line 3" in done.stderr
     assert "'name'" in done.stderr

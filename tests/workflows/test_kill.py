@@ -19,7 +19,15 @@ from pigeonhole.core.workspace import Workspace
 
 EPOCHS = 4
 SETTINGS = [f"epochs={EPOCHS}", "min_steps=16", "batch_size=64"]
-LINE = ["train", "digits", "--seed", "3", *(word for setting in SETTINGS for word in ("--set", setting))]
+LINE = [
+    "train",
+    "digits",
+    "--model",
+    "cnn-tiny",
+    "--seed",
+    "3",
+    *(word for setting in SETTINGS for word in ("--set", setting)),
+]
 
 
 def start(space: Workspace) -> subprocess.Popen[bytes]:

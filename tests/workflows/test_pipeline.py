@@ -16,13 +16,13 @@ from pigeonhole.core.errors import GateError, SpecError
 from pigeonhole.core.workspace import Workspace
 
 from ..cli.conftest import free_port
-from .conftest import QUICK
+from .conftest import NETWORK, QUICK
 
 
 def recipe(port: int, **changes: dict[str, Any]) -> dict[str, Any]:
     options: dict[str, dict[str, Any]] = {
         "ingest": {"source": "mnist-5k", "name": "digits"},
-        "train": {"model": "cnn", "set": QUICK},
+        "train": {"model": NETWORK, "set": QUICK},
         "evaluate": {},
         "register": {"as": "digits", "min_accuracy": 0.5},
         "deploy": {"endpoint": "digits", "port": port, "cpu": 0.5, "memory": 0.5},
