@@ -76,6 +76,9 @@ def make_bundle(model: str, folder: Path) -> None:
     ph.ingest("mnist-5k", name="digits", workspace=space)
     settings = {"epochs": 1} if "cnn" in model or "mlp" in model else {}
     trained = ph.train("digits", model=model, settings=settings, workspace=space)
+    # Registering exports it.
+    ph.evaluate(trained.run_id, workspace=space)
+    ph.register(trained.run_id, name="digits", workspace=space)
     shutil.copytree(Path(trained.folder) / "bundle", folder)
 
 
