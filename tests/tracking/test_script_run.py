@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from pigeonhole.tracking import Runs, ScriptRun, sync
@@ -41,6 +43,17 @@ def test_values_are_told_once_each_in_the_order_of_their_steps(client, attempt):
     assert one.news("accuracy") == [0.3]
     assert one.news("accuracy") == []
     assert one.figures() == {"accuracy": 0.3, "loss": 0.7}
+    one.run.close()
+
+
+def test_what_is_no_number_is_told_once_too(client, attempt):
+    one = attempt()
+    client.log_metric(one.mlflow_id, "accuracy", math.nan, step=1)
+    (told,) = one.news("accuracy")
+    assert math.isnan(told)
+    assert one.news("accuracy") == []
+    log(client, one, 2)
+    assert one.news("accuracy") == [0.2]
     one.run.close()
 
 

@@ -110,7 +110,11 @@ class ScriptRun:
 
     def _logged(self, mlflow_id: str, metric: str) -> list[_Logged]:
         history = self._client.get_metric_history(mlflow_id, metric)
-        return sorted((int(one.step), int(one.timestamp), float(one.value)) for one in history)
+        # One NaN for all: two of them never are the same entry, and it would be news at every look.
+        return sorted(
+            (int(one.step), int(one.timestamp), math.nan if math.isnan(one.value) else float(one.value))
+            for one in history
+        )
 
     def _before(self, step: int, metric: str) -> list[_Logged]:
         """What earlier attempts logged at lower steps; of a step that several logged, the first."""
