@@ -115,3 +115,9 @@ def test_a_value_written_as_json_is_read_back(value):
 def test_suggestions_are_made_only_when_close():
     assert suggestion("epoch", ["epochs", "seed"]) == " (did you mean 'epochs'?)"
     assert suggestion("xyz", ["epochs"]) == ""
+
+
+def test_numbers_with_exponents_are_numbers_in_files_too():
+    value, _ = parse_yaml("rates: [1e-4, 1E5, -.5e+1, '1e-3', e5]", "rates.yml")
+    assert value == {"rates": [1e-4, 1e5, -5.0, "1e-3", "e5"]}
+    assert parse_settings(["rates=[1e-05, '1e-05']"]) == {"rates": [1e-5, "1e-05"]}

@@ -57,6 +57,14 @@ def test_what_is_no_number_is_told_once_too(client, attempt):
     one.run.close()
 
 
+def test_what_has_no_end_is_told_as_that(client, attempt):
+    one = attempt()
+    for step, value in ((1, math.inf), (2, -math.inf)):
+        client.log_metric(one.mlflow_id, "accuracy", value, step=step)
+    assert one.news("accuracy") == [math.inf, -math.inf]
+    one.run.close()
+
+
 def test_values_without_a_step_are_intervals_in_the_order_of_time(client, attempt):
     one = attempt()
     for at, value in ((10, 0.3), (20, 0.1), (30, 0.2)):

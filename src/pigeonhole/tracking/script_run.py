@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -110,11 +111,7 @@ class ScriptRun:
 
     def _logged(self, mlflow_id: str, metric: str) -> list[_Logged]:
         history = self._client.get_metric_history(mlflow_id, metric)
-        # One NaN for all: two of them never are the same entry, and it would be news at every look.
-        return sorted(
-            (int(one.step), int(one.timestamp), math.nan if math.isnan(one.value) else float(one.value))
-            for one in history
-        )
+        return sorted((int(one.step), int(one.timestamp), _as_logged(float(one.value))) for one in history)
 
     def _before(self, step: int, metric: str) -> list[_Logged]:
         """What earlier attempts logged at lower steps; of a step that several logged, the first."""
@@ -125,6 +122,13 @@ class ScriptRun:
                 found.setdefault(entry[0], []).append(entry)
             by_step = {**found, **by_step}
         return [entry for at in sorted(by_step) if at < step for entry in by_step[at]]
+
+
+def _as_logged(value: float) -> float:
+    """One NaN for all, or each look would take it for news; and infinity, which MLflow keeps as the largest number."""
+    if math.isnan(value):
+        return math.nan
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 
 def _retire(client: Any, before: Any) -> None:

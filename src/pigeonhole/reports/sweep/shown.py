@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,8 @@ STATES = {
 FAR = 3.0  # interquartile ranges beyond the quartile on the worse side, where a value is drawn at the axis' edge
 _LEAST_FOR_QUARTILES = 5
 _LONGEST_NAME = 36
+# Beyond it the ends of an axis would have no end.
+LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class MetricAxis:
 
 
 def finite(value: Any) -> float | None:
-    """The value if it is a number that has an end."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """The value if it is a number that an axis can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
         return None
     return float(value)
 

@@ -79,7 +79,7 @@ class QLogUniform(_OfExponents):
     """`round(exp(U(min_value, max_value)) / q) * q`, never outside `exp` of the bounds; a whole number is an `int`."""
 
     type: Literal["qloguniform"] = "qloguniform"
-    q: int = Field(ge=1, strict=True)
+    q: int = Field(ge=1, le=2**53, strict=True)
     continuous: ClassVar[bool] = False
     whole: ClassVar[bool] = True
 

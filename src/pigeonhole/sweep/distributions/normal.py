@@ -46,7 +46,7 @@ class QNormal(_OfGauss):
     """`round(N(mu, sigma) / q) * q`; a whole number is an `int`."""
 
     type: Literal["qnormal"] = "qnormal"
-    q: int = Field(ge=1, strict=True)
+    q: int = Field(ge=1, le=2**53, strict=True)
     continuous: ClassVar[bool] = False
     whole: ClassVar[bool] = True
 
@@ -104,7 +104,7 @@ class QLogNormal(_OfLogarithm):
     """`round(exp(N(mu, sigma)) / q) * q`; a whole number is an `int`."""
 
     type: Literal["qlognormal"] = "qlognormal"
-    q: int = Field(ge=1, strict=True)
+    q: int = Field(ge=1, le=2**53, strict=True)
     continuous: ClassVar[bool] = False
     whole: ClassVar[bool] = True
 

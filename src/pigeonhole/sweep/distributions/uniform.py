@@ -39,7 +39,7 @@ class QUniform(Distribution):
     type: Literal["quniform"] = "quniform"
     min_value: float
     max_value: float
-    q: int = Field(ge=1, strict=True)
+    q: int = Field(ge=1, le=2**53, strict=True)
     continuous: ClassVar[bool] = False
     whole: ClassVar[bool] = True
 
