@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import pigeonhole as ph
-from pigeonhole.cli.trial_table import TrialTable
+from pigeonhole.cli.trial_table import TrialTable, figure
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.sweep.spec import read_sweep
 from pigeonhole.workflows.sweep import read
@@ -157,3 +157,10 @@ def test_ctrl_c_says_the_best_so_far_and_leaves_nothing_behind(tmp_path: Path) -
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(children, timeout=300)
     assert alive == []
+
+
+def test_a_share_is_a_percentage_and_a_whole_number_keeps_its_digits():
+    assert figure("validation_accuracy", 0.98765) == "98.77%"
+    assert figure("bundle_size_bytes", 842170.0) == "842,170"
+    assert figure("validation_loss", 0.123456) == "0.12346"
+    assert figure("validation_loss", None) == "–"

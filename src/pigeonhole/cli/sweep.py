@@ -9,7 +9,7 @@ import typer
 
 from pigeonhole.cli.options import Json, WorkspaceFolder, example
 from pigeonhole.cli.output import print_facts, print_json, print_table, say, suggest
-from pigeonhole.cli.trial_table import TrialTable, figure, values_text
+from pigeonhole.cli.trial_table import TrialTable, figure, plain, values_text
 
 SpecSettings = Annotated[
     list[str] | None,
@@ -86,7 +86,7 @@ def _row(trial: dict[str, Any], objectives: int) -> list[Any]:
     return [
         trial["number"],
         trial["state"] + ("*" if trial["on_front"] else ""),
-        *("" if value is None else f"{value:.5g}" for value in values),
+        *("" if value is None else plain(value) for value in values),
         len(trial["reports"]) or "",
         f"{trial['seconds']:.1f}",
         values_text(trial["values"]),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # A taller table would scroll, and then rich writes it again and again below itself.
 _ROWS = 15
+_WHOLE = 1e15
 _STYLES = {"Running": "cyan", "Completed": "green", "Terminated": "yellow", "Failed": "red"}
 
 
@@ -137,7 +138,12 @@ def figure(metric: str, value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     share = metric.rpartition("_")[2] in {"accuracy", "acc"} and 0 <= value <= 1
-    return f"{value:.2%}" if share else f"{value:.5g}"
+    return f"{value:.2%}" if share else plain(value)
+
+
+def plain(value: float) -> str:
+    """A number as text: a whole one with all its digits, bytes say."""
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < _WHOLE else f"{value:.5g}"
 
 
 def values_text(values: Mapping[str, Any]) -> str:

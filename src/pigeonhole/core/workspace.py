@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from pigeonhole.core.database import Database
 from pigeonhole.core.errors import UsageError
 from pigeonhole.core.files import read_json, write_json
+from pigeonhole.core.locks import exclusive
 
 FOLDER = ".pigeonhole"
 FORMAT_VERSION = 1
+_ADVISORY = {"mlflow": 7041777, "optuna": 7041778}
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,62}")
 
 
@@ -72,6 +76,24 @@ class Workspace:
     def optuna_uri(self) -> str:
         """Optuna's store: its own SQLite file, or its own schema on the PostgreSQL server."""
         return self._store_uri("optuna")
+
+    @contextlib.contextmanager
+    def opening(self, store: str) -> Iterator[None]:
+        """Lets one user of a store in at a time: two first ones at once would both make its tables.
+
+        Args:
+            store: `mlflow` or `optuna`.
+        """
+        with exclusive(self.root / f"{store}.lock", f"the store {store}.db", wait=True):
+            if not self.database_url.startswith("postgres"):
+                yield
+                return
+            # Workspaces on other machines may share the server, but not our lock file.
+            self.database.execute("SELECT pg_advisory_lock(?)", (_ADVISORY[store],))
+            try:
+                yield
+            finally:
+                self.database.execute("SELECT pg_advisory_unlock(?)", (_ADVISORY[store],))
 
     def _store_uri(self, name: str) -> str:
         server = os.environ.get("PIGEONHOLE_DATABASE_URL")

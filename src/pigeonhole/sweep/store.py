@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from typing import Any
 
 from pigeonhole.core.database import BUSY_TIMEOUT_S
-from pigeonhole.core.locks import exclusive
 from pigeonhole.core.optional import require
 from pigeonhole.core.workspace import Workspace
 
-_LOCK = "optuna.lock"
 _FILE = "optuna.db"
-_INITIALISING = 7041778
 
 
 def open_storage(workspace: Workspace) -> Any:
@@ -29,7 +25,7 @@ def open_storage(workspace: Workspace) -> Any:
     # Optuna fills {…} in a URL; a folder may be named so.
     url = workspace.optuna_uri.replace("{", "{{").replace("}", "}}")
     # Two first users at once would both make the tables; one waits for the other here.
-    with _alone(workspace):
+    with workspace.opening("optuna"):
         if url.startswith("sqlite"):
             _use_wal(workspace)
             storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
@@ -61,17 +57,3 @@ def _sync_less(engine: Any) -> None:
 
     event.listen(engine, "connect", choose)
     engine.dispose()  # those that were opened before
-
-
-@contextlib.contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    with exclusive(workspace.root / _LOCK, "Optuna's store", wait=True):
-        if not workspace.database_url.startswith("postgres"):
-            yield
-            return
-        # Workspaces on other machines may share the server, but not our lock file.
-        workspace.database.execute("SELECT pg_advisory_lock(?)", (_INITIALISING,))
-        try:
-            yield
-        finally:
-            workspace.database.execute("SELECT pg_advisory_unlock(?)", (_INITIALISING,))

@@ -8,22 +8,18 @@ import importlib.util
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
 from pigeonhole.core.errors import MissingDependencyError
 from pigeonhole.core.files import fsync_tree, read_json, staged_folder, sweep_staging, write_json
-from pigeonhole.core.locks import exclusive
 from pigeonhole.core.optional import require
 from pigeonhole.core.workspace import Workspace
 
 ARTIFACTS = "mlruns"
 _FILE = "mlflow.db"
-_LOCK = "mlflow.lock"
 _PLACE = "mlflow.json"
-_INITIALISING = 7041777
 # The columns in which MLflow keeps absolute places; `_follow_move` corrects them (docs/adr/0005).
 _PLACES = (
     ("experiments", "artifact_location"),
@@ -64,7 +60,7 @@ def open_client(workspace: Workspace) -> Any:
     _hush()
     uri = workspace.mlflow_uri
     # Two first users at once would both make the tables; one waits for the other here.
-    with _alone(workspace):
+    with workspace.opening("mlflow"):
         _follow_move(workspace)
         if uri.startswith("sqlite") and not (workspace.root / _FILE).is_file():
             _make(workspace, mlflow)
@@ -132,20 +128,6 @@ def _silence() -> None:
 def _hush() -> None:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-@contextlib.contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    with exclusive(workspace.root / _LOCK, "MLflow's store", wait=True):
-        if not workspace.database_url.startswith("postgres"):
-            yield
-            return
-        # Workspaces on other machines may share the server, but not our lock file.
-        workspace.database.execute("SELECT pg_advisory_lock(?)", (_INITIALISING,))
-        try:
-            yield
-        finally:
-            workspace.database.execute("SELECT pg_advisory_unlock(?)", (_INITIALISING,))
 
 
 def _follow_move(workspace: Workspace) -> None:
