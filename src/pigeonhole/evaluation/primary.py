@@ -37,7 +37,7 @@ class PrimaryMetric:
     is_macro: bool
     figure: Callable[[Labels, Probs], float]
     parts: Callable[[Labels, Probs], tuple[float, Floats]]
-    scale: Callable[[float, int], float] = lambda value, n_classes: value
+    scale: Callable[[float, int], float] = lambda value, _n_classes: value
 
     def score(self, labels_N: Labels, probs_NK: Probs) -> float:
         """The score of probabilities.
