@@ -104,6 +104,7 @@ def _trained(job: _Job) -> models.Trained:
         seed=job.seed,
         folder=job.folder,
         callbacks=[_InTime(job.ends_at_s)] if candidate.kind == "network" else (),
+        scores_training=False,
     )
 
 

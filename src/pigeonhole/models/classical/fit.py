@@ -107,7 +107,9 @@ def balanced_weights(labels_N: Labels) -> Floats:
     return (len(labels_N) / (np.count_nonzero(counts_K) * counts_K[labels_N])).astype(np.float32)
 
 
-def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: Observer) -> TrainedEstimator:
+def fit_estimator(
+    spec: ModelSpec, data: TrainingData, *, seed: int, observer: Observer, scores_training: bool = True
+) -> TrainedEstimator:
     """A fitted estimator; see `models.fit`. One record is reported, since it has no epochs.
 
     Raises:
@@ -133,7 +135,7 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
     trained_s = time.perf_counter() - start
     classes = tuple(map(int, present))
     trained = TrainedEstimator(estimator, classes, spec, data.class_names, data.shape_HWC, facts, [], scaler)
-    record = _record(trained, data, trained_s)
+    record = _record(trained, data, trained_s, scores_training)
     trained.history.append(record)
     facts |= {
         "n_parameters": trained.n_parameters,
@@ -172,9 +174,12 @@ def _facts(data: TrainingData) -> dict[str, Any]:
     }
 
 
-def _record(trained: TrainedEstimator, data: TrainingData, trained_s: float) -> dict[str, Any]:
+def _record(
+    trained: TrainedEstimator, data: TrainingData, trained_s: float, scores_training: bool
+) -> dict[str, Any]:
     start = time.perf_counter()
-    train_loss, train_accuracy = _score(trained, data.train_images_NHWC, data.train_labels_N)
+    of_training = (data.train_images_NHWC, data.train_labels_N) if scores_training else None
+    train_loss, train_accuracy = _score(trained, *of_training) if of_training else (None, None)
     validation = _score(trained, *data.validation) if data.validation else (None, None)
     return {
         "epoch": 1,
