@@ -14,9 +14,14 @@ from pigeonhole.models.spec import Scalar
 # What a fit may take of the time that is left, so that it ends in time though the estimate is off.
 _SAFE = 0.8
 _PROMOTED = 1 / 3
+# Of what estimators may still take, a first try on the smallest sample.
+_A_PILOT = 0.15
 _A_PRESET = 2
 _STEPS = (2.0, 0.5)
+_VARIED = "~"
 _VARIATIONS = 24
+# Where a solver stops, and how sure it is: no ranking depends on it.
+_UNTOUCHED = frozenset({"tol", "max_iter", "temperature", "steepness"})
 # A setting changed by half matters where a model is near its best; where networks err half as often it does not.
 _WORTH = 0.5
 
@@ -28,7 +33,10 @@ def next_estimator(now: Situation, allowance_s: float) -> Fit | None:
         now: what is known.
         allowance_s: seconds of a core that estimators may still take.
     """
-    for candidate, images in (*_pilots(now), *_promotions(now), *_variations(now)):
+    for candidate, images in _pilots(now):
+        if _fits(now, candidate, images, _A_PILOT * allowance_s):
+            return now.fit(candidate, images)
+    for candidate, images in (*_promotions(now), *_variations(now)):
         if _fits(now, candidate, images, allowance_s):
             return now.fit(candidate, images)
     return None
@@ -86,18 +94,31 @@ def _variations(now: Situation) -> Iterator[tuple[Candidate, int]]:
     """The best estimator with one setting doubled or halved, on the sample below all images."""
     rungs = now.facts.rungs
     ranked = _ranked(now, rungs[-1]) or _ranked(now, rungs[0])
-    made = [key for key in now.taken if "~" in key]
-    if not ranked or len(made) >= _VARIATIONS or not _are_worth_it(now):
+    made = [key for key in now.taken if _VARIED in key]
+    untried = [candidate for candidate in now.estimators if not now.started(candidate.key)]
+    # Another kind of estimator may do better than the same one in other settings.
+    if not ranked or len(made) >= _VARIATIONS or len(untried) > len(now.estimators) / 2 or not _are_worth_it(now):
         return
     images = rungs[-2] if len(rungs) > 1 else rungs[-1]
-    base = ranked[0]
-    for name, (low, default, high) in now.limits.get(base.preset, {}).items():
-        value = base.settings.get(name, default)
-        for step in _STEPS:
-            changed = _changed(value, step, low, high)
-            if changed is not None:
-                key = f"{base.key}~{name}={changed:g}"
-                yield Candidate(key, base.preset, "estimator", base.name, {**base.settings, name: changed}), images
+    yield from ((candidate, images) for candidate in _varied(now, ranked[0]))
+
+
+def _varied(now: Situation, base: Candidate) -> Iterator[Candidate]:
+    root = next((one for one in now.estimators if one.key == base.key.partition(_VARIED)[0]), base)
+    limits = now.limits.get(base.preset, {})
+    own = {**{name: default for name, (_, default, _) in limits.items()}, **root.settings}
+    for name, (low, default, high) in limits.items():
+        for step in () if name in _UNTOUCHED else _STEPS:
+            changed = _changed(base.settings.get(name, default), step, low, high)
+            if changed is None:
+                continue
+            settings = {**base.settings, name: changed}
+            new = [f"{key}={value}" for key, value in settings.items() if own.get(key) != value]
+            told = ",".join(sorted(new))
+            if new:
+                yield Candidate(
+                    f"{root.key}{_VARIED}{told}", root.preset, "estimator", f"{root.name} ({told})", settings
+                )
 
 
 def _changed(value: Scalar, step: float, low: float | None, high: float | None) -> float | int | None:

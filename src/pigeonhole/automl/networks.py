@@ -15,6 +15,7 @@ _FIRST, _ON_THE_WAY, _LAST = 0.2, 0.25, 0.85
 _FIRST_AT_MOST = 0.6
 # Of a preset's own number of epochs: with fewer another network does better, with more nothing is gained.
 _FEWEST, _LONGEST = 0.25, 4
+_FEWEST_OF_ALL = 2
 
 
 def next_network(now: Situation) -> Fit | None:
@@ -92,6 +93,6 @@ def _epochs_in(now: Situation, preset: str, seconds: float) -> int | None:
     two = now.unit_s(_candidate(preset, epochs=2), images)
     a_further_one = max(two - one, 1e-3)
     epochs = 1 + math.floor((seconds - one) / a_further_one)
-    if epochs < max(1, math.ceil(default * _FEWEST)):
+    if epochs < max(min(_FEWEST_OF_ALL, default), math.ceil(default * _FEWEST)):
         return None
     return min(epochs, default * _LONGEST)

@@ -32,9 +32,10 @@ class Pace:
         """Training and scoring, as one thread of this machine does them."""
         return self.of(fit.candidate, fit.images)
 
-    def of(self, candidate: Candidate, images: int) -> float:
-        """As `fit_s`, for a candidate that is not proposed yet."""
-        return self._bare(candidate, images) * self._factor(candidate) + self._export_s(candidate, images)
+    def of(self, candidate: Candidate, images: int, *, exported: bool = True) -> float:
+        """As `fit_s`, for a candidate that is not proposed yet; with the making of its bundle, or without."""
+        fitted_s = self._bare(candidate, images) * self._factor(candidate)
+        return fitted_s + (self.declared(candidate, images).export_s if exported else 0.0)
 
     def memory_bytes(self, fit: Fit) -> int:
         """What the process of the fit will hold at most."""
@@ -43,9 +44,6 @@ class Pace:
     def _bare(self, candidate: Candidate, images: int) -> float:
         cost = self.declared(candidate, images)
         return cost.fit_s + cost.predict_s
-
-    def _export_s(self, candidate: Candidate, images: int) -> float:
-        return self.declared(candidate, images).export_s
 
     def _factor(self, candidate: Candidate) -> float:
         """Of the largest fit of the same preset; else the mean of its kind; else none."""

@@ -105,5 +105,3 @@ def _tried(row: Row) -> Tried:
 def _plain(figures: Mapping[str, Any]) -> dict[str, Any]:
     metrics: Mapping[str, Any] = figures["metrics"]
     return {**figures, "metrics": dict(metrics)}
-
-

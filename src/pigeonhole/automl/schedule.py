@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pigeonhole.automl.classical import next_estimator
-from pigeonhole.automl.fits import Fit
+from pigeonhole.automl.fits import ALL, Fit
 from pigeonhole.automl.networks import next_network
 from pigeonhole.automl.situation import Situation
 
@@ -29,7 +29,9 @@ def _unfinished(now: Situation) -> Fit | None:
         if any(not (tried.is_ok or tried.is_running) for tried in own):
             continue
         missing = [part for part in parts if part not in {tried.fit.part for tried in own}]
-        if missing and now.pace.fit_s(fit) < now.left_s:
+        # The last fit, of all images, takes up what the folds have left behind.
+        is_due = missing != [ALL] or not any(tried.is_running for tried in own)
+        if missing and is_due and now.pace.fit_s(fit) < now.left_s:
             return Fit(fit.candidate, fit.images, missing[0])
     return None
 

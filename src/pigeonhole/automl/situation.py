@@ -61,11 +61,15 @@ class Situation:
     def unit_s(self, candidate: Candidate, images: int) -> float:
         """Seconds of the clock until a try on so many images is over."""
         turns = -(-len(self.parts(images)) // self.facts.slots)
-        return self.pace.of(candidate, images) * turns
+        return self._part_s(candidate, images) * turns
 
     def unit_work_s(self, candidate: Candidate, images: int) -> float:
         """Seconds of a core for it."""
-        return self.pace.of(candidate, images) * len(self.parts(images))
+        return self._part_s(candidate, images) * len(self.parts(images))
+
+    def _part_s(self, candidate: Candidate, images: int) -> float:
+        """Of samples hardly any is exported."""
+        return self.pace.of(candidate, images, exported=images == self.facts.train_images)
 
     def fit(self, candidate: Candidate, images: int) -> Fit:
         """The first part of a try."""
@@ -90,7 +94,9 @@ class Situation:
 
     def best(self, kind: str) -> float | None:
         """The best score of a kind so far, on however many images."""
-        tries = {(tried.fit.candidate.key, tried.fit.images) for tried in self.tried if tried.fit.candidate.kind == kind}
+        tries = {
+            (tried.fit.candidate.key, tried.fit.images) for tried in self.tried if tried.fit.candidate.kind == kind
+        }
         scores = [self.score(key, images) for key, images in tries]
         return max((score for score in scores if score is not None), default=None)
 

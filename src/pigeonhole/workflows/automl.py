@@ -253,7 +253,9 @@ def _jobs(made: _Made) -> Any:
     def job(one: Tried, left_s: float) -> Job:
         fit = one.fit
         arguments = {**every, "candidate": fit.candidate.to_dict(), "images": fit.images, "part": fit.part}
-        return Job(fit.key, made.folder / "logs" / f"fit-{one.number:04}.log", FUNCTION, {**arguments, "left_s": left_s})
+        return Job(
+            fit.key, made.folder / "logs" / f"fit-{one.number:04}.log", FUNCTION, {**arguments, "left_s": left_s}
+        )
 
     return job
 

@@ -64,9 +64,7 @@ class Found:
         images = len(self.own.rows)
         part = HOLD_OUT if self.own.folds is None else ALL
         return [
-            one
-            for one in self.tried
-            if one.is_ok and one.run_id and one.fit.images == images and one.fit.part == part
+            one for one in self.tried if one.is_ok and one.run_id and one.fit.images == images and one.fit.part == part
         ]
 
 
@@ -80,9 +78,7 @@ def with_ensembles(found: Found, compute: Compute, budget: Budget, note: Note) -
     return replace(found, members={key: members for key, members in found.members.items() if members})
 
 
-def _ensemble(
-    found: Found, method: str, compute: Compute, budget: Budget
-) -> tuple[LeaderboardRow, Mapping[str, Any]]:
+def _ensemble(found: Found, method: str, compute: Compute, budget: Budget) -> tuple[LeaderboardRow, Mapping[str, Any]]:
     key, name = _NAMES[method]
     left_s = budget.end_left_s
     why = _why_not(found, method, left_s)
