@@ -1,6 +1,6 @@
 """What `models.costs` says a training costs beside what it costs, in processor seconds of one thread and bytes.
 
-    PIGEONHOLE_DATA=FOLDER python benchmarks/costs.py [--only TEXT] [--most 20000] [--refit]
+    PIGEONHOLE_DATA=FOLDER python benchmarks/costs.py [--only TEXT] [--most 20000]
 
 Every point is a process of its own (`costs_point.py`) and is kept in .benchmarks/costs, so that a killed script goes
 on where it was. Processor time, not the clock's: other work beside it makes a point slower by what caches are shared,
@@ -24,7 +24,9 @@ from measuring import kept, last_line
 
 import pigeonhole as ph
 from pigeonhole import data, models
+from pigeonhole.core.files import read_json
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.models import costs
 
 FOLDER = Path(".benchmarks/costs")
 HERE = Path(__file__).parent
@@ -54,6 +56,47 @@ def main() -> None:
     for point in chosen:
         if point["images"] <= options.most:
             measured(point)
+    report([read_json(path) for point in chosen if (path := place_of(point)).is_file()])
+
+
+def report(found: list[Point]) -> None:
+    """A table of all that is measured so far, and how many estimates are near."""
+    print(
+        "\n| point | fit, s | estimate | predict 1,000, s | estimate | memory, MiB | estimate | export, s | estimate |"
+    )
+    print("|---|" + "---|" * 8)
+    ratios: dict[str, list[float]] = {}
+    for point in found:
+        pairs = beside(point)
+        cells = [f"{figure:.3g} | {guess / figure:.2f}×" if figure else " | " for figure, guess in pairs.values()]
+        print(f"| `{name_of(point)}` | {' | '.join(cells)} |")
+        for key, (figure, guess) in pairs.items():
+            if figure:
+                ratios.setdefault(key, []).append(guess / figure)
+    for key, all_of in ratios.items():
+        near = [np.mean([1 / factor <= ratio <= factor for ratio in all_of]) for factor in (1.5, 2, 3)]
+        print(
+            f"{key}: {len(all_of)} points, {near[0]:.0%} within a factor of 1.5, {near[1]:.0%} of 2, {near[2]:.0%} of 3;"
+            f" from {min(all_of):.2f}× to {max(all_of):.2f}×, median {np.median(all_of):.2f}×"
+        )
+
+
+def beside(point: Point) -> dict[str, tuple[float | None, float]]:
+    """What was measured of a point, and what is estimated."""
+    shape_HWC = (28, 28, 1) if point["source"] == "mnist" else (32, 32, 3)
+    spec = models.resolve(point["model"], point["settings"])
+    about = {"images": point["images"], "shape_HWC": shape_HWC, "classes": 10}
+    # Points are fitted without validation images.
+    fit = costs.estimate(spec, **about, predicted=0)
+    whole = costs.estimate(spec, **about, predicted=point["predicted"])
+    # The memory that is promised has room for exporting.
+    peak = point["exported_bytes"] if point["export"] else None
+    return {
+        "fit": (point["fit_s"], fit.fit_s),
+        "predict": (point["predict_s"], whole.predict_s),
+        "memory": (peak and peak / 2**20, whole.memory_bytes / 2**20),
+        "export": (point["export_s"][0] if point["export"] else None, whole.export_s),
+    }
 
 
 def points() -> Iterator[Point]:
@@ -71,7 +114,13 @@ def _points_of(model: str, source: str, images: int) -> Iterator[Point]:
     settings = network_settings(model) if network else {}
     if network and images > SIZES[1]:
         return
-    yield {"model": model, "settings": settings, "images": images, "source": source, "export": images == EXPORTED and source == "mnist"}
+    yield {
+        "model": model,
+        "settings": settings,
+        "images": images,
+        "source": source,
+        "export": images == EXPORTED and source == "mnist",
+    }
     if source == "mnist" and images == SIZES[1]:
         for other in OTHERS.get(model, []):
             yield {"model": model, "settings": other, "images": images, "source": source, "export": False}
@@ -88,6 +137,10 @@ def name_of(point: Point) -> str:
     return f"{point['model']}-{point['source']}-{point['images']}{'-' if settings else ''}{settings}"
 
 
+def place_of(point: Point) -> Path:
+    return FOLDER / "points" / f"{name_of(point)}.json"
+
+
 def measured(point: Point) -> Point:
     """Its figures, from an earlier day or from now."""
 
@@ -97,7 +150,7 @@ def measured(point: Point) -> Point:
         return {**point, **last_line([sys.executable, str(HERE / "costs_point.py"), json.dumps(asked)], environment)}
 
     print(name_of(point), flush=True)
-    return kept(FOLDER / "points" / f"{name_of(point)}.json", measure)
+    return kept(place_of(point), measure)
 
 
 def arrays(source: str) -> Path:

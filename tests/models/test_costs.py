@@ -25,7 +25,9 @@ def resolved(model: str, **settings):
 
 
 def cost(model: str, images: int = 5000, shape_HWC=DIGITS, classes: int = 10, predicted: int = 1000, **settings):
-    return costs.estimate(resolved(model, **settings), images=images, shape_HWC=shape_HWC, classes=classes, predicted=predicted)
+    return costs.estimate(
+        resolved(model, **settings), images=images, shape_HWC=shape_HWC, classes=classes, predicted=predicted
+    )
 
 
 def figures(found: costs.Cost) -> list[float]:

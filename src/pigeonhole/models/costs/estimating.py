@@ -24,9 +24,7 @@ EXPORTED_NUMBER_BYTES = 60
 LEAST_S = 1e-3
 
 
-def estimate(
-    spec: ModelSpec, *, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int
-) -> Cost:
+def estimate(spec: ModelSpec, *, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int) -> Cost:
     """What it takes to fit `spec` to so many images, validated on and then predicting `predicted` others.
 
     Args:
@@ -66,9 +64,7 @@ def _estimator(spec: ModelSpec, images: int, pixels: int, classes: int, predicte
     )
 
 
-def _network(
-    spec: ModelSpec, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int
-) -> Cost:
+def _network(spec: ModelSpec, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int) -> Cost:
     training, pixels = spec.training or Training(), math.prod(shape_HWC)
     load = networks.load_of(spec, shape_HWC, classes)
     verified_s = networks.predict_s(training, load, pixels, VERIFIED)

@@ -65,7 +65,9 @@ def _forest(settings: Settings, size: Size, split_s: float, nodes: float) -> Wor
     tried = max(1.0, settings["max_features"] * size.features)
     depth = math.log2(n + 1)
     count = trees * n * nodes * 2 / (1 + settings["min_samples_leaf"] / 2)
-    return Work(trees * (n * depth * tried * split_s + 1e-3), trees * depth * 3e-8, count * (64 + 8 * size.classes), count)
+    return Work(
+        trees * (n * depth * tried * split_s + 1e-3), trees * depth * 3e-8, count * (64 + 8 * size.classes), count
+    )
 
 
 def lightgbm(settings: Settings, size: Size) -> Work:

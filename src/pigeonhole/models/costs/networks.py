@@ -62,7 +62,9 @@ class Load:
 
     def forward_s(self) -> float:
         """Seconds of one image, one view."""
-        return self.convolved * CONVOLVED_S + self.dense * DENSE_S + self.depthwise * DEPTHWISE_S + self.passed * PASSED_S
+        return (
+            self.convolved * CONVOLVED_S + self.dense * DENSE_S + self.depthwise * DEPTHWISE_S + self.passed * PASSED_S
+        )
 
     def image_s(self) -> float:
         """Seconds of one image in a training step."""

@@ -41,7 +41,9 @@ def prepare(settings: Settings, size: Size) -> Prepared:
     d = _components(settings, size)
     if d:
         reduced = Size(n, d, size.classes)
-        return Prepared(reduced, pca_s(n, p, d) + n * p * d * PROJECTION_S, p * FLAT_S + p * d * PROJECTION_S, n * p * 8)
+        return Prepared(
+            reduced, pca_s(n, p, d) + n * p * d * PROJECTION_S, p * FLAT_S + p * d * PROJECTION_S, n * p * 8
+        )
     per_number = SCALER_S.get(str(settings.get("scaler", "none")))
     if per_number is None:
         return Prepared(size, n * p * FLAT_S, p * FLAT_S, 0)
