@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import kept, last_line
 
 import pigeonhole as ph
+from measuring import kept, last_line
 from pigeonhole import data, models
 from pigeonhole.core.files import read_json
 from pigeonhole.core.workspace import Workspace
@@ -76,8 +76,8 @@ def report(found: list[Point]) -> None:
     for key, all_of in ratios.items():
         near = [np.mean([1 / factor <= ratio <= factor for ratio in all_of]) for factor in (1.5, 2, 3)]
         print(
-            f"{key}: {len(all_of)} points, {near[0]:.0%} within a factor of 1.5, {near[1]:.0%} of 2, {near[2]:.0%} of 3;"
-            f" from {min(all_of):.2f}× to {max(all_of):.2f}×, median {np.median(all_of):.2f}×"
+            f"{key}: {len(all_of)} points, {near[0]:.0%} within a factor of 1.5, {near[1]:.0%} of 2,"
+            f" {near[2]:.0%} of 3; from {min(all_of):.2f}× to {max(all_of):.2f}×, median {np.median(all_of):.2f}×"
         )
 
 

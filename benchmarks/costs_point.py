@@ -1,6 +1,6 @@
 """One training in a process of its own: processor seconds and memory, as JSON in the last line.
 
-    OMP_NUM_THREADS=1 python benchmarks/costs_point.py '{"model": "knn", "settings": {}, "images": 1000, "arrays": "FOLDER"}'
+    OMP_NUM_THREADS=1 python benchmarks/costs_point.py '{"model": "knn", "settings": {}, "images": 1000, "arrays": …}'
 
 `first_s` is what the first fit of a process costs besides: imports, and a fit of 40 images. With `"export": true` the
 model is exported and verified twice; the first time imports what exporting needs.

@@ -25,6 +25,8 @@ DEPTHWISE_S = 3e-10
 # Seconds a number that leaves a layer, forward; training takes them in and out again.
 PASSED_S = 4e-10
 BACKWARD_S = 1.2e-9
+# How much longer a finished network takes in fp32, in which it predicts, than in the number type of training.
+FP32 = 2.0
 # Of a step: what every layer is called with, and every weight's way through the optimizer and its average.
 CALLED_S = 1e-4
 MOVED_S = 2e-9
@@ -132,7 +134,7 @@ def fit_s(training: Training, load: Load, pixels: int, images: int, predicted: i
     seen = passes * images
     steps = math.ceil(seen / training.batch_size)
     epoch_s = seen * (load.image_s() + augmented_s(training.augment, pixels)) + steps * load.step_s()
-    return training.epochs * (epoch_s + predict_s(training, load, pixels, predicted) + CHECKPOINT_S)
+    return training.epochs * (epoch_s + _looked_s(training, load, pixels, predicted) + CHECKPOINT_S)
 
 
 def augmented_s(augment: Augmentation, pixels: int) -> float:
@@ -145,7 +147,11 @@ def augmented_s(augment: Augmentation, pixels: int) -> float:
 
 
 def predict_s(training: Training, load: Load, pixels: int, predicted: int) -> float:
-    """Seconds of one pass over images, in all their views."""
+    """Seconds of one pass over images, in all their views, by the finished network."""
+    return FP32 * _looked_s(training, load, pixels, predicted)
+
+
+def _looked_s(training: Training, load: Load, pixels: int, predicted: int) -> float:
     views = training.test_time_augmentation.count
     calls = math.ceil(predicted * views / VALIDATION_BATCH) * load.layers * CALLED_S / 3
     return predicted * (views * load.forward_s() + pixels * LOADED_S) + calls
