@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from pigeonhole.core.seeds import derive
 from pigeonhole.models.classical.catalogue import ESTIMATORS
 from pigeonhole.models.classical.recipe import Recipe
 from pigeonhole.models.classical.threads import threads
+from pigeonhole.models.classical.virtual import refit_shifted
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import PREDICTION_BATCH, Floats, Images, Labels, Observer, TrainingData, check_images
 
@@ -101,6 +103,7 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
     settings = dict(spec.estimator or {})
     recipe = ESTIMATORS[settings.pop("name")]
     balanced = settings.pop("class_weight", "none") == "balanced"
+    shifts = settings.pop("virtual_shifts", 0)
     present, columns_N = np.unique(data.train_labels_N, return_inverse=True)
     if len(present) < 2:
         raise DataError(
@@ -112,6 +115,8 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
     start = time.perf_counter()
     weights_N = balanced_weights(columns_N) if balanced else None
     converged = _fit(estimator, flat_pixels(data.train_images_NHWC, recipe.divisor), columns_N, weights_N)
+    features = partial(flat_pixels, divisor=recipe.divisor)
+    refit_shifted(estimator, data.train_images_NHWC, columns_N, weights_N, shifts=shifts, features=features)
     trained_s = time.perf_counter() - start
     trained = TrainedEstimator(estimator, tuple(map(int, present)), spec, data.class_names, data.shape_HWC, facts, [])
     record = _record(trained, data, trained_s)
