@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pigeonhole.models.classical.catalogue import COMPONENTS, ESTIMATORS
 from pigeonhole.models.classical.recipe import Recipe
 from pigeonhole.models.classical.scaling import Scaler, fit_scaler
 from pigeonhole.models.classical.threads import threads
+from pigeonhole.models.classical.virtual import refit_shifted
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import PREDICTION_BATCH, Floats, Images, Labels, Observer, TrainingData, check_images
 
@@ -120,6 +122,7 @@ def fit_estimator(
     balanced = settings.pop("class_weight", "none") == "balanced"
     kind = settings.pop("scaler", "none")
     components = COMPONENTS if recipe.own_components else settings.pop("pca_components", COMPONENTS)
+    shifts = settings.pop("virtual_shifts", 0)
     present, columns_N = np.unique(data.train_labels_N, return_inverse=True)
     if len(present) < 2:
         raise DataError(
@@ -131,7 +134,9 @@ def fit_estimator(
     start = time.perf_counter()
     scaler = _scaler(kind, components, recipe, data.train_images_NHWC, derive(seed, "scaler"))
     weights_N = balanced_weights(columns_N) if balanced else None
-    converged = _fit(estimator, _features(data.train_images_NHWC, recipe, scaler), columns_N, weights_N)
+    features = partial(_features, recipe=recipe, scaler=scaler)
+    converged = _fit(estimator, features(data.train_images_NHWC), columns_N, weights_N)
+    refit_shifted(estimator, data.train_images_NHWC, columns_N, weights_N, shifts=shifts, features=features)
     trained_s = time.perf_counter() - start
     classes = tuple(map(int, present))
     trained = TrainedEstimator(estimator, classes, spec, data.class_names, data.shape_HWC, facts, [], scaler)
