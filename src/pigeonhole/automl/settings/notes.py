@@ -22,8 +22,8 @@ def _on_limits(spec: AutomlSpec) -> Iterator[str]:
         yield f"no budget was given: {shown(DEFAULT_BUDGET_S)}, ensembles and export included (--budget says another)"
     if limits.timeout_minutes is not None and limits.timeout_minutes < _LEAST_ON_AZURE_MIN:
         yield (
-            f"limits.timeout_minutes: {limits.timeout_minutes:g} holds here, for everything; Azure ML takes no less than"
-            f" {_LEAST_ON_AZURE_MIN}, or 60 where rows × columns pass 10 million"
+            f"limits.timeout_minutes: {limits.timeout_minutes:g} holds here, for everything; Azure ML takes no less"
+            f" than {_LEAST_ON_AZURE_MIN}, or 60 where rows × columns pass 10 million"
         )
 
 
@@ -37,7 +37,10 @@ def _on_trials(spec: AutomlSpec) -> Iterator[str]:
 
 def _on_names(spec: AutomlSpec) -> Iterator[str]:
     if spec.task == "image_classification":
-        yield "task: image_classification tries classical models too; training.allowed_training_algorithms: [networks] does not"
+        yield (
+            "task: image_classification tries classical models too; training.allowed_training_algorithms: [networks]"
+            " does not"
+        )
 
 
 def ensembles(spec: AutomlSpec) -> int:
