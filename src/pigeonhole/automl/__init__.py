@@ -1,1 +1,1 @@
-"""AutoML: what to fit next, what it costs, which is best; and the loop around it. Trains and exports nothing itself."""
+"""Searches for the best model within a budget: candidates, what to fit next, ensembles, leaderboard. Trains nothing."""

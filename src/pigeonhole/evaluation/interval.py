@@ -38,13 +38,17 @@ def wilson(hits: int, n: int) -> Interval:
         hits: how many of `n`.
         n: 1 or more.
     """
-    p = hits / n
+    return proportion(hits / n, n)
+
+
+def proportion(p: float, n: float) -> Interval:
+    """As `wilson`, for a proportion that is known as well as one of `n` things; `n` need not be a whole number."""
     spread = _Z**2 / n
     centre = (p + spread / 2) / (1 + spread)
     half = _Z * math.sqrt(p * (1 - p) / n + spread / (4 * n)) / (1 + spread)
-    # The ends are exact at 0 and n hits; rounding would leave them a hair outside.
-    low = 0.0 if hits == 0 else max(0.0, centre - half)
-    high = 1.0 if hits == n else min(1.0, centre + half)
+    # The ends are exact at 0 and 1; rounding would leave them a hair outside.
+    low = 0.0 if p == 0 else max(0.0, centre - half)
+    high = 1.0 if p == 1 else min(1.0, centre + half)
     return Interval(p, low, high)
 
 

@@ -16,6 +16,7 @@ from pigeonhole.export.conversion import OPSETS, PIXELS, Piece, by_lightgbm, by_
 from pigeonhole.export.forest import forest
 from pigeonhole.export.graph import constant, flat_pixels, image_input, node, output, without_notes
 from pigeonhole.export.neighbours import neighbours
+from pigeonhole.export.scaler import RAW, scaled
 from pigeonhole.export.support_vectors import support_vectors
 from pigeonhole.models.classical import TrainedEstimator
 
@@ -36,8 +37,8 @@ def estimator_graph(trained: TrainedEstimator) -> Any:
     """The ONNX model, with the output `probabilities` only."""
     helper = require("onnx.helper", extra="train")
     n_pixels = math.prod(trained.shape_HWC)
-    nodes, constants = flat_pixels(n_pixels, trained.recipe.divisor, PIXELS)
-    piece = _CONVERTERS[(trained.spec.estimator or {})["name"]](trained.estimator, n_pixels)
+    nodes, constants, n_features = _features(trained, n_pixels)
+    piece = _CONVERTERS[(trained.spec.estimator or {})["name"]](trained.estimator, n_features)
     graph = helper.make_graph(
         [*nodes, *piece.nodes, *_columns(trained, piece.probabilities)],
         "estimator",
@@ -49,6 +50,15 @@ def estimator_graph(trained: TrainedEstimator) -> Any:
     model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
     without_notes(model)
     return model
+
+
+def _features(trained: TrainedEstimator, n_pixels: int) -> tuple[list[Any], list[Any], int]:
+    """Nodes and constants that make what the estimator takes, and how many numbers of an image that is."""
+    if trained.scaler is None:
+        return (*flat_pixels(n_pixels, trained.recipe.divisor, PIXELS), n_pixels)
+    nodes, constants = flat_pixels(n_pixels, 1, RAW)
+    more_nodes, more_constants = scaled(trained.scaler, PIXELS)
+    return [*nodes, *more_nodes], [*constants, *more_constants], len(trained.scaler.offset_D)
 
 
 def _columns(trained: TrainedEstimator, probabilities: str) -> list[Any]:

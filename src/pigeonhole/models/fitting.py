@@ -25,6 +25,7 @@ def fit(
     observer: Observer | None = None,
     start_from: Path | None = None,
     callbacks: Sequence[Callback] = (),
+    scores_training: bool = True,
 ) -> Trained:
     """A trained model. The same call on the same folder goes on where a killed one stopped, exact to the bit.
 
@@ -36,6 +37,8 @@ def fit(
         observer: told of the start and of every epoch.
         start_from: a checkpoint of another training (`checkpoint_path`) to go on from; networks only.
         callbacks: called at the start, before and after each epoch, after each step and at the end; networks only.
+        scores_training: whether an estimator, once fitted, is also scored on what it learned from, which can take
+            longer than the fit; a network's figures for that come with its training.
 
     Raises:
         SpecError: the layers do not fit the images, or `start_from` does not fit the spec.
@@ -60,7 +63,7 @@ def fit(
         require("sklearn", extra="train")
         from pigeonhole.models.classical import fit_estimator
 
-        return fit_estimator(spec, data, seed=seed, observer=observer)
+        return fit_estimator(spec, data, seed=seed, observer=observer, scores_training=scores_training)
     require_torch()
     require("safetensors", extra="train")
     from pigeonhole.models.networks import fit_network

@@ -8,7 +8,7 @@ from typing import Any
 
 from pigeonhole.core.errors import MissingDependencyError
 from pigeonhole.core.optional import require
-from pigeonhole.models.classical.recipe import Recipe, random_state
+from pigeonhole.models.classical.recipe import ORDER_ALONE, TREE_LEVELS, Recipe, random_state
 from pigeonhole.models.classical.threads import threads
 from pigeonhole.models.waiting import short_waits
 
@@ -70,6 +70,8 @@ BOOSTING: Mapping[str, Recipe] = {
         ),
         _xgboost,
         _xgboost_nodes,
+        levels=TREE_LEVELS,
+        refuses=ORDER_ALONE,
     ),
     "lightgbm": Recipe(
         (
@@ -84,5 +86,7 @@ BOOSTING: Mapping[str, Recipe] = {
         ),
         _lightgbm,
         _lightgbm_nodes,
+        levels=TREE_LEVELS,
+        refuses=ORDER_ALONE,
     ),
 }

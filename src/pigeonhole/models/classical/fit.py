@@ -11,15 +11,18 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pigeonhole.core.errors import DataError
 from pigeonhole.core.seeds import derive
-from pigeonhole.models.classical.catalogue import ESTIMATORS
+from pigeonhole.models.classical.catalogue import COMPONENTS, ESTIMATORS
 from pigeonhole.models.classical.recipe import Recipe
+from pigeonhole.models.classical.scaling import Scaler, fit_scaler
 from pigeonhole.models.classical.threads import threads
+from pigeonhole.models.classical.virtual import refit_shifted
 from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.trained import PREDICTION_BATCH, Floats, Images, Labels, Observer, TrainingData, check_images
 
@@ -32,13 +35,14 @@ class TrainedEstimator:
     """A fitted estimator; see `models.Trained`.
 
     Attributes:
-        estimator: it takes pixels as float32 (N, P), divided by its recipe's divisor.
+        estimator: it takes pixels as float32 (N, P), divided by its recipe's divisor, or what its scaler makes of them.
         classes_present: the class number of each of its columns; classes without a training image have none.
         spec: what it was made from.
         class_names: class k's name.
         shape_HWC: the images it takes.
         facts: how it was fitted.
         history: its one record.
+        scaler: takes pixels 0–255 as float32 (N, P); `None` where there is none.
     """
 
     estimator: Any
@@ -48,6 +52,7 @@ class TrainedEstimator:
     shape_HWC: tuple[int, int, int]
     facts: dict[str, Any]
     history: list[dict[str, Any]]
+    scaler: Scaler | None = None
 
     @property
     def kind(self) -> str:
@@ -57,7 +62,7 @@ class TrainedEstimator:
     @property
     def n_parameters(self) -> int:
         """Fitted numbers in it."""
-        return self.recipe.n_parameters(self.estimator)
+        return self.recipe.n_parameters(self.estimator) + (self.scaler.n_parameters if self.scaler else 0)
 
     @property
     def recipe(self) -> Recipe:
@@ -74,8 +79,8 @@ class TrainedEstimator:
         probs_NK = np.zeros((len(images_NHWC), len(self.class_names)), np.float32)
         for start in range(0, len(images_NHWC), batch_size):
             rows = slice(start, start + batch_size)
-            pixels_NP = flat_pixels(images_NHWC[rows], self.recipe.divisor)
-            probs_NK[rows, list(self.classes_present)] = self.estimator.predict_proba(pixels_NP)
+            features_ND = _features(images_NHWC[rows], self.recipe, self.scaler)
+            probs_NK[rows, list(self.classes_present)] = self.estimator.predict_proba(features_ND)
         return probs_NK
 
 
@@ -86,13 +91,27 @@ def flat_pixels(images_NHWC: Images, divisor: int) -> Floats:
     return pixels_NP
 
 
+def _features(images_NHWC: Images, recipe: Recipe, scaler: Scaler | None) -> Floats:
+    """What the estimator takes of images (N, D)."""
+    return flat_pixels(images_NHWC, recipe.divisor) if scaler is None else scaler(flat_pixels(images_NHWC, 1))
+
+
+def _scaler(kind: str, components: int, recipe: Recipe, images_NHWC: Images, seed: int) -> Scaler | None:
+    if kind == "none":
+        return None
+    levels = recipe.levels if recipe.divisor == 1 else None
+    return fit_scaler(kind, flat_pixels(images_NHWC, 1), components=components, levels=levels, seed=seed)
+
+
 def balanced_weights(labels_N: Labels) -> Floats:
     """A weight for each image, by which every class that is present weighs the same; their mean is 1."""
     counts_K = np.bincount(labels_N)
     return (len(labels_N) / (np.count_nonzero(counts_K) * counts_K[labels_N])).astype(np.float32)
 
 
-def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: Observer) -> TrainedEstimator:
+def fit_estimator(
+    spec: ModelSpec, data: TrainingData, *, seed: int, observer: Observer, scores_training: bool = True
+) -> TrainedEstimator:
     """A fitted estimator; see `models.fit`. One record is reported, since it has no epochs.
 
     Raises:
@@ -101,20 +120,27 @@ def fit_estimator(spec: ModelSpec, data: TrainingData, *, seed: int, observer: O
     settings = dict(spec.estimator or {})
     recipe = ESTIMATORS[settings.pop("name")]
     balanced = settings.pop("class_weight", "none") == "balanced"
+    kind = settings.pop("scaler", "none")
+    components = COMPONENTS if recipe.own_components else settings.pop("pca_components", COMPONENTS)
+    shifts = settings.pop("virtual_shifts", 0)
     present, columns_N = np.unique(data.train_labels_N, return_inverse=True)
     if len(present) < 2:
         raise DataError(
             "training images of one class only", "training images of two or more classes", "add images of others"
         )
-    estimator = recipe.make(settings, derive(seed, "estimator"))
+    estimator = recipe.making(kind)(settings, derive(seed, "estimator"))
     facts = _facts(data)
     observer.on_start({**facts, "history": []})
     start = time.perf_counter()
+    scaler = _scaler(kind, components, recipe, data.train_images_NHWC, derive(seed, "scaler"))
     weights_N = balanced_weights(columns_N) if balanced else None
-    converged = _fit(estimator, flat_pixels(data.train_images_NHWC, recipe.divisor), columns_N, weights_N)
+    features = partial(_features, recipe=recipe, scaler=scaler)
+    converged = _fit(estimator, features(data.train_images_NHWC), columns_N, weights_N)
+    refit_shifted(estimator, data.train_images_NHWC, columns_N, weights_N, shifts=shifts, features=features)
     trained_s = time.perf_counter() - start
-    trained = TrainedEstimator(estimator, tuple(map(int, present)), spec, data.class_names, data.shape_HWC, facts, [])
-    record = _record(trained, data, trained_s)
+    classes = tuple(map(int, present))
+    trained = TrainedEstimator(estimator, classes, spec, data.class_names, data.shape_HWC, facts, [], scaler)
+    record = _record(trained, data, trained_s, scores_training)
     trained.history.append(record)
     facts |= {
         "n_parameters": trained.n_parameters,
@@ -153,9 +179,12 @@ def _facts(data: TrainingData) -> dict[str, Any]:
     }
 
 
-def _record(trained: TrainedEstimator, data: TrainingData, trained_s: float) -> dict[str, Any]:
+def _record(
+    trained: TrainedEstimator, data: TrainingData, trained_s: float, scores_training: bool
+) -> dict[str, Any]:
     start = time.perf_counter()
-    train_loss, train_accuracy = _score(trained, data.train_images_NHWC, data.train_labels_N)
+    of_training = (data.train_images_NHWC, data.train_labels_N) if scores_training else None
+    train_loss, train_accuracy = _score(trained, *of_training) if of_training else (None, None)
     validation = _score(trained, *data.validation) if data.validation else (None, None)
     return {
         "epoch": 1,

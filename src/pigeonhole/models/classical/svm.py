@@ -5,10 +5,11 @@ Axes: N images, P pixels, D components, S support vectors, A classes present; do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from pigeonhole.core.optional import require
 from pigeonhole.models.classical.projection import Doubles, Projection, project
@@ -40,6 +41,7 @@ class SupportVectorMachine:
         projection: pixels → features, or `None`.
         vectors_SD: support vectors, in order of their classes.
         gamma_: the kernel's inverse squared width.
+        deciding_S: which of the images it was last fitted on are its support vectors.
         starts: where each class begins in `vectors_SD`, and their number.
         weights_SA: a support vector's weight in the decision between its own class and another.
         biases_AA: of the decision between two classes; antisymmetric.
@@ -68,16 +70,12 @@ class SupportVectorMachine:
         features_ND = self._features(pixels_NP)
         spread = features_ND.shape[1] * float(features_ND.var())
         self.gamma_ = self.gamma / (spread or 1.0)
-        svm = require("sklearn.svm", extra="train")
-        machine = svm.SVC(
-            C=self.C,
-            gamma=self.gamma_,
-            tol=self.tol,
-            cache_size=_CACHE_MIB,
-            decision_function_shape="ovo",
-            random_state=random_state(self.seed),  # unused, but without it the caller's random stream moves on
-        )
-        self._take(machine.fit(features_ND, labels_N, sample_weight))
+        self._solve(features_ND, labels_N, sample_weight)
+        return self
+
+    def refit(self, blocks: Iterable[Floats], labels_N: Labels, sample_weight: Floats | None = None) -> Self:
+        """Fits the pairs again on other images, given in blocks of pixels; projection and width of the kernel stay."""
+        self._solve(np.concatenate([self._features(block) for block in blocks]), labels_N, sample_weight)
         return self
 
     def decisions(self, pixels_NP: Floats) -> Doubles:
@@ -116,11 +114,24 @@ class SupportVectorMachine:
         kernel_NS: Doubles = np.exp(exponents_NS, out=exponents_NS)
         return kernel_NS
 
+    def _solve(self, features_ND: Doubles, labels_N: Labels, sample_weight: Floats | None) -> None:
+        svm = require("sklearn.svm", extra="train")
+        machine = svm.SVC(
+            C=self.C,
+            gamma=self.gamma_,
+            tol=self.tol,
+            cache_size=_CACHE_MIB,
+            decision_function_shape="ovo",
+            random_state=random_state(self.seed),  # unused, but without it the caller's random stream moves on
+        )
+        self._take(machine.fit(features_ND, labels_N, sample_weight))
+
     def _take(self, machine: Any) -> None:
         """Keeps what predicting needs, rounded to fp32; a decision is positive for the first class of its pair."""
         n_classes = len(machine.classes_)
         # scikit-learn turns the sign of a lone pair around, so that it is positive for the second class.
         sign = -1 if n_classes == 2 else 1
+        self.deciding_S: npt.NDArray[np.integer[Any]] = machine.support_
         self.vectors_SD = machine.support_vectors_.astype(np.float32)
         self.starts = [0, *np.cumsum(machine.n_support_).tolist()]
         self.weights_SA = np.zeros((len(self.vectors_SD), n_classes), np.float32)
@@ -142,7 +153,7 @@ def _svm_rbf(settings: Mapping[str, Any], seed: int) -> SupportVectorMachine:
 
 SUPPORT_VECTOR: Mapping[str, Recipe] = {
     "svm-rbf": Recipe(
-        ("C", "gamma", "pca_components", "steepness", "temperature", "tol"),
+        ("C", "gamma", "pca_components", "steepness", "temperature", "tol", "virtual_shifts"),
         _svm_rbf,
         lambda fitted: fitted.n_parameters,
         divisor=255,

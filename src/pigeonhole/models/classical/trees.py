@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from pigeonhole.core.optional import require
-from pigeonhole.models.classical.recipe import Recipe, random_state
+from pigeonhole.models.classical.recipe import ORDER_ALONE, TREE_LEVELS, Recipe, random_state
 from pigeonhole.models.classical.threads import threads
 from pigeonhole.models.trained import Floats, Labels
 
@@ -66,6 +66,8 @@ def _recipe(kind: str) -> Recipe:
         ("n_estimators", "max_features", "min_samples_leaf"),
         lambda settings, seed: _forest(kind, settings, seed),
         lambda fitted: fitted.n_parameters,
+        levels=TREE_LEVELS,
+        refuses=ORDER_ALONE,
     )
 
 

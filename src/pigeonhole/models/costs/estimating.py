@@ -1,0 +1,77 @@
+"""From a spec to its cost: the room of its kind, and what every process of that kind pays besides."""
+
+from __future__ import annotations
+
+import math
+
+from pigeonhole.core.errors import SpecError
+from pigeonhole.models.costs import networks
+from pigeonhole.models.costs.cost import MIB, Cost, Size
+from pigeonhole.models.costs.estimators import FAMILIES
+from pigeonhole.models.costs.preparing import prepare
+from pigeonhole.models.settings import Training
+from pigeonhole.models.spec import ModelSpec
+
+ESTIMATED = frozenset(FAMILIES)
+# Measured: what the first fit and the first export of a process import, and what is resident then.
+SCIKIT_LEARN_FIRST_S, SCIKIT_LEARN_BYTES = 1.4, 215 * MIB
+TORCH_FIRST_S, TORCH_BYTES = 1.5, 300 * MIB
+ESTIMATOR_EXPORT_S, NETWORK_EXPORT_S = 2.0, 4.5
+EXPORT_BYTES = 210 * MIB
+VERIFIED = 1000
+EXPORTED_NUMBER_S = 1e-6
+EXPORTED_NUMBER_BYTES = 60
+LEAST_S = 1e-3
+
+
+def estimate(spec: ModelSpec, *, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int) -> Cost:
+    """What it takes to fit `spec` to so many images, validated on and then predicting `predicted` others.
+
+    Args:
+        spec: from `resolve`.
+        images: training images.
+        shape_HWC: of each.
+        classes: K.
+        predicted: images of the validation split, or of the fold.
+
+    Raises:
+        SpecError: an estimator whose cost nobody has written down, or layers that do not fit the images.
+    """
+    if spec.kind == "network":
+        return _network(spec, images, shape_HWC, classes, predicted)
+    return _estimator(spec, images, math.prod(shape_HWC), classes, predicted)
+
+
+def _estimator(spec: ModelSpec, images: int, pixels: int, classes: int, predicted: int) -> Cost:
+    settings = spec.estimator or {}
+    family = FAMILIES.get(str(settings.get("name")))
+    if family is None:
+        raise SpecError(
+            f"an estimator {settings.get('name')!r}, whose cost is not known",
+            f"one of {', '.join(FAMILIES)}",
+            "add its formula to models/costs/estimators.py, with constants from benchmarks/costs.py",
+        )
+    ready = prepare(settings, Size(images, pixels, classes))
+    work = family(settings, ready.size)
+    image_s = ready.image_s + work.image_s
+    pixel_bytes = images * pixels * 5 + ready.held_bytes
+    return Cost(
+        LEAST_S + ready.fit_s + work.fit_s + (images + predicted) * image_s,
+        LEAST_S + predicted * image_s,
+        int(SCIKIT_LEARN_BYTES + EXPORT_BYTES + pixel_bytes + work.held_bytes + work.numbers * EXPORTED_NUMBER_BYTES),
+        ESTIMATOR_EXPORT_S + VERIFIED * 2 * image_s + work.numbers * EXPORTED_NUMBER_S,
+        SCIKIT_LEARN_FIRST_S,
+    )
+
+
+def _network(spec: ModelSpec, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int) -> Cost:
+    training, pixels = spec.training or Training(), math.prod(shape_HWC)
+    load = networks.load_of(spec, shape_HWC, classes)
+    verified_s = networks.predict_s(training, load, pixels, VERIFIED)
+    return Cost(
+        LEAST_S + networks.fit_s(training, load, pixels, images, predicted),
+        LEAST_S + networks.predict_s(training, load, pixels, predicted),
+        int(TORCH_BYTES + EXPORT_BYTES + (images + predicted) * pixels + networks.held_bytes(training, load, pixels)),
+        NETWORK_EXPORT_S + 2 * verified_s,
+        TORCH_FIRST_S,
+    )

@@ -1,0 +1,68 @@
+"""What comes before an estimator: pixels as floats, a scaler or principal components."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pigeonhole.models.costs.cost import Settings, Size
+
+# Seconds a number.
+FLAT_S = 1.2e-9
+SCALER_S = {"min-max": 3e-9, "max-abs": 3e-9, "standard": 6e-9, "robust": 3e-8, "normalizer": 2e-9}
+APPLIED_S = 1e-9
+# Seconds a multiply-add: in fp32 as scikit-learn's PCA works, in fp64 as its result is applied.
+PRODUCT_S = 4e-11
+PROJECTION_S = 1e-10
+FACTORIZATION_S = 4e-10
+OWN_COMPONENTS = ("svm-rbf", "knn")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an estimator sees, and what it took to get there.
+
+    Attributes:
+        size: with the features that are left.
+        fit_s: of scaler and components.
+        image_s: to do the same to an image that is predicted.
+        held_bytes: copies of the pixels besides the first.
+    """
+
+    size: Size
+    fit_s: float
+    image_s: float
+    held_bytes: float
+
+
+def prepare(settings: Settings, size: Size) -> Prepared:
+    """Pixels in, features out."""
+    n, p = size.images, size.features
+    d = _components(settings, size)
+    if d:
+        reduced = Size(n, d, size.classes)
+        return Prepared(
+            reduced, pca_s(n, p, d) + n * p * d * PROJECTION_S, p * FLAT_S + p * d * PROJECTION_S, n * p * 8
+        )
+    per_number = SCALER_S.get(str(settings.get("scaler", "none")))
+    if per_number is None:
+        return Prepared(size, n * p * FLAT_S, p * FLAT_S, 0)
+    return Prepared(size, n * p * (FLAT_S + per_number), p * (FLAT_S + APPLIED_S), n * p * 4)
+
+
+def _components(settings: Settings, size: Size) -> float:
+    asked = settings.get("pca_components", 0)
+    has_them = settings.get("scaler") == "pca" or settings["name"] in OWN_COMPONENTS
+    return min(float(asked), size.features, size.images) if has_them else 0
+
+
+def pca_s(n: float, p: float, d: float) -> float:
+    """Seconds of scikit-learn's PCA, whose solver depends on the shape: covariance, randomised or complete."""
+    least = min(n, p)
+    if p <= 1000 and n >= 10 * p:
+        return n * p * p * PRODUCT_S + p**3 * FACTORIZATION_S
+    if max(n, p) > 500 and d < 0.8 * least:
+        rounds = 7 if d < 0.1 * least else 4
+        wide = d + 10
+        return (2 * rounds + 2) * n * p * wide * PRODUCT_S + rounds * (n + p) * wide**2 * FACTORIZATION_S
+    return n * p * least * FACTORIZATION_S * (1 + math.log2(1 + max(n, p) / least) / 4)

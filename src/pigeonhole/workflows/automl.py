@@ -1,0 +1,278 @@
+"""`automl`: a dataset and a budget in, the best model that was found a verified run like any other.
+
+The search itself is `automl.loop`'s; here it is put together, and its gates are kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from pigeonhole import data, models
+from pigeonhole.automl.budget import Budget
+from pigeonhole.automl.candidates import Candidate, estimators, networks
+from pigeonhole.automl.fits import Tried
+from pigeonhole.automl.leaderboard import LeaderboardRow, rows
+from pigeonhole.automl.loop import Ended, Plan, Search
+from pigeonhole.automl.record import SearchRecord
+from pigeonhole.automl.settings import AutomlSettings
+from pigeonhole.automl.situation import Epochs
+from pigeonhole.compute import LocalCompute
+from pigeonhole.compute.job import Job
+from pigeonhole.compute.shares import allowed_cores, memory_share
+from pigeonhole.core.locks import exclusive
+from pigeonhole.core.workspace import Workspace
+from pigeonhole.models.classical.naming import display_name
+from pigeonhole.models.costs import Cost, estimate
+from pigeonhole.models.spec import Scalar
+from pigeonhole.sweep.naming import sweep_name
+from pigeonhole.workflows import automl_ends
+from pigeonhole.workflows.automl_data import SearchData
+from pigeonhole.workflows.automl_fits import FUNCTION
+from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
+
+SEARCHES = "automl"
+# A job is asked to end, and then made to: the promise leaves no more.
+_JOB_GRACE_S = 1.0
+
+
+class AutomlView(Protocol):
+    """Whoever watches a search: a terminal, a notebook, nobody."""
+
+    def on_start(self, facts: dict[str, Any]) -> None:
+        """Name, dataset, metric, budget and what the settings' reader should know (`notes`), before the first fit."""
+
+    def on_rows(self, rows: Sequence[LeaderboardRow], left_s: float) -> None:
+        """Something happened, or a second went by; the best first, and the seconds left of the budget."""
+
+    def on_note(self, text: str) -> None:
+        """What is being done now."""
+
+
+class Unwatched:
+    """Nobody."""
+
+    def on_start(self, facts: dict[str, Any]) -> None:
+        """Nothing is shown."""
+
+    def on_rows(self, rows: Sequence[LeaderboardRow], left_s: float) -> None:
+        """Nothing is shown."""
+
+    def on_note(self, text: str) -> None:
+        """Nothing is shown."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A search, put together."""
+
+    space: Workspace
+    settings: AutomlSettings
+    own: SearchData
+    folder: Path
+    plan: Plan
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def dataset(self) -> str:
+        return self.own.source.ref
+
+
+def automl(
+    dataset: str | None = None,
+    *,
+    settings: AutomlSettings,
+    workspace: Workspace | str | Path | None = None,
+    view: AutomlView | None = None,
+    age_s: float = 0.0,
+) -> AutomlOutcome:
+    """The outcome of a search. The same call goes on with one that was interrupted, within what is left of its budget.
+
+    Args:
+        dataset: `NAME` or `NAME:VERSION`; `None` takes what the settings say.
+        settings: what is wanted.
+        workspace: where the dataset is and the runs go.
+        view: told of every change.
+        age_s: seconds that the command has been running before this call; they count.
+
+    Raises:
+        SpecError: the settings do not fit the dataset.
+        NotFoundError: there is no such dataset.
+        ConflictError: another process runs this very search.
+        BudgetError: the time ran out before anything was fitted, or nothing keeps the limits of the choice.
+        TrainingError: nothing could be fitted.
+    """
+    view = view or Unwatched()
+    space = Workspace.find(workspace)
+    made = _made(space, dataset, settings)
+    with exclusive(made.folder / "lock", f"the search {made.name}"):
+        record = SearchRecord(space.database, made.name)
+        known = _known(made, record)
+        if known is not None:
+            return known
+        budget = Budget(made.settings.budget_s, record.consumed_s, age_s)
+        view.on_start(_facts(made, budget))
+        outcome = _run(made, record, budget, view)
+        outcome.save(made.folder)
+        record.note(outcome.seconds, outcome.status)
+        return outcome
+
+
+def _made(space: Workspace, dataset: str | None, settings: AutomlSettings) -> _Made:
+    source = data.open_dataset(space, dataset or settings.dataset or "")
+    learnable = np.concatenate([source.train.labels_N, source.validation.labels_N])
+    counts = np.bincount(learnable, minlength=len(source.class_names))
+    settings = settings.for_images(len(learnable), int(counts.min()), len(source.validation))
+    searches = space.folder(SEARCHES)
+    folder = searches / sweep_name(searches, settings.name or source.name, settings.identity(source.sha256))
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    own = SearchData(source, settings.folds, settings.seed)
+    return _Made(space, settings, own, folder, _plan(settings, own))
+
+
+def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
+    slots = settings.concurrent or len(allowed_cores())
+    facts = own.facts(slots)
+    known = set(models.presets.names())
+    asked = {name for name in settings.allowed or () if name in known and models.presets.get(name).kind == "network"}
+    nets = networks(lambda preset: preset in known and settings.allows(preset), sorted(asked))
+
+    def declared(candidate: Candidate, images: int) -> Cost:
+        spec = models.resolve(candidate.preset, candidate.settings)
+        return estimate(
+            spec, images=images, shape_HWC=facts.shape_HWC, classes=facts.classes, predicted=facts.held_out_images
+        )
+
+    def name_of(preset: str, values: Mapping[str, Scalar]) -> str:
+        return display_name(models.resolve(preset, values))
+
+    tried = estimators(lambda preset: preset in known and settings.allows(preset), name_of, settings.featurization)
+    found = list(tried)
+    return Plan(
+        facts=facts,
+        estimators=found,
+        networks=nets,
+        epochs={preset: Epochs(_default_epochs(preset)) for preset in nets},
+        limits={preset: _limits(preset) for preset in {candidate.preset for candidate in found}},
+        declared=declared,
+        memory_bytes=memory_share(slots),
+        early_termination=settings.early_termination,
+        exit_score=settings.exit_score,
+        max_trials=settings.max_trials,
+        trial_timeout_s=settings.trial_timeout_s,
+    )
+
+
+def _default_epochs(preset: str) -> int | None:
+    default = models.presets.get(preset).defaults.get("epochs")
+    return default if isinstance(default, int) else None
+
+
+def _limits(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]:
+    numeric = [one for one in models.presets.get(preset).parameters if isinstance(one.default, int | float)]
+    return {one.name: (one.low, one.default, one.high) for one in numeric if not isinstance(one.default, bool)}
+
+
+def _known(made: _Made, record: SearchRecord) -> AutomlOutcome | None:
+    """What a search that has ended brought, unless there is time now to go on with it."""
+    known = read_outcome(made.folder)
+    if known is None or record.status not in {"Completed", "TimedOut"}:
+        return None
+    more_time = made.settings.budget_s > max(known.budget_s, record.consumed_s)
+    return None if more_time else known
+
+
+def _facts(made: _Made, budget: Budget) -> dict[str, Any]:
+    return {
+        "search": made.name,
+        "dataset": made.dataset,
+        "primary_metric": made.settings.primary_metric,
+        "budget_s": made.settings.budget_s,
+        "consumed_s": budget.consumed_s,
+        "folds": made.settings.folds,
+        "candidates": len(made.plan.estimators) + len(made.plan.networks),
+        "concurrent": made.plan.facts.slots,
+        "notes": list(made.settings.notes),
+        "folder": str(made.folder),
+    }
+
+
+def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) -> AutomlOutcome:
+    canceled = False
+    with LocalCompute(made.plan.facts.slots, grace_s=_JOB_GRACE_S) as compute:
+        search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(made, view))
+        try:
+            ended = search.run()
+        except KeyboardInterrupt:
+            canceled = True
+            view.on_note("interrupted: what was found so far is kept")
+            search.stop("the search was interrupted")
+            ended = Ended(search.tried, None, used_up=False)
+        found = automl_ends.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
+        if not canceled:
+            with _interruptible(view):
+                found = automl_ends.with_ensembles(found, compute, budget, view.on_note)
+        status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
+        board = _board(made, ended.tried)
+        outcome = automl_ends.outcome(found, board, status, budget, ended.why)
+        if not canceled:
+            with _interruptible(view):
+                outcome = automl_ends.with_report(outcome, found, compute, budget, view.on_note)
+    return replace(outcome, seconds=round(budget.now_s, 3))
+
+
+@contextlib.contextmanager
+def _interruptible(view: AutomlView) -> Iterator[None]:
+    """What can be left out is left out at a Ctrl-C; the best model stands already."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        view.on_note("interrupted: the rest is left out")
+
+
+def _jobs(made: _Made) -> Any:
+    every = {
+        "workspace": str(made.space.root),
+        "dataset": made.dataset,
+        "folds": made.settings.folds,
+        "seed": made.settings.seed,
+        "folder": str(made.folder),
+        "search": made.name,
+        "command": f"pigeonhole automl {made.dataset} --seed {made.settings.seed}",
+        "metric": made.settings.primary_metric,
+    }
+
+    def job(one: Tried, left_s: float) -> Job:
+        fit = one.fit
+        arguments = {**every, "candidate": fit.candidate.to_dict(), "images": fit.images, "part": fit.part}
+        return Job(
+            fit.key, made.folder / "logs" / f"fit-{one.number:04}.log", FUNCTION, {**arguments, "left_s": left_s}
+        )
+
+    return job
+
+
+def _board(made: _Made, tried: Sequence[Tried]) -> list[LeaderboardRow]:
+    waiting = [
+        *made.plan.estimators,
+        *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
+    ]
+    return rows(tried, waiting, "the budget left no time for it")
+
+
+class _Rows:
+    """Passes fits on as rows of a leaderboard."""
+
+    def __init__(self, made: _Made, view: AutomlView) -> None:
+        self._view = view
+
+    def on_fits(self, tried: Sequence[Tried], left_s: float) -> None:
+        self._view.on_rows(rows(tried), left_s)

@@ -1,0 +1,101 @@
+"""The images of a search's fits: which rows of the dataset each learns from, and which it is scored on.
+
+Axes: N images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pigeonhole import data
+from pigeonhole.automl import dealing
+from pigeonhole.automl.facts import Facts
+from pigeonhole.automl.fits import ALL, HOLD_OUT
+from pigeonhole.core.errors import SpecError
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """The dataset as a search sees it; the test split is never opened.
+
+    Attributes:
+        source: the dataset.
+        folds: how many; `None` where the validation split is the hold-out.
+        seed: of the search.
+    """
+
+    source: data.Dataset
+    folds: int | None
+    seed: int
+
+    @property
+    def rows(self) -> Rows:
+        """All rows that a candidate may learn from: with folds, training and validation pooled; ascending."""
+        train = self.source.rows("train")
+        return train if self.folds is None else np.sort(np.concatenate([train, self.source.rows("validation")]))
+
+    def learned_rows(self, images: int, part: str) -> Rows:
+        """What a fit learns from.
+
+        Args:
+            images: how many.
+            part: what is held out.
+        """
+        rows = self.rows
+        kept = rows if part in {HOLD_OUT, ALL} else rows[self._fold_N(rows) != _number(part)]
+        return kept[dealing.sample(self.source.labels_N[kept], self._count(images, part, len(kept)), self.seed)]
+
+    def held_rows(self, part: str) -> Rows:
+        """What a fit is scored on; none where nothing is held out."""
+        if part == HOLD_OUT:
+            return self.source.rows("validation")
+        rows = self.rows
+        return rows[:0] if part == ALL else rows[self._fold_N(rows) == _number(part)]
+
+    def facts(self, slots: int) -> Facts:
+        """What decisions may know of it.
+
+        Raises:
+            SpecError: nothing to score candidates on, or a class too rare for the folds.
+        """
+        rows = self.rows
+        counts = np.bincount(self.source.labels_N[rows], minlength=len(self.source.class_names))
+        self._check(int(counts.min()))
+        held = len(self.source.rows("validation")) if self.folds is None else len(rows) // self.folds
+        return Facts(
+            len(rows), held, self.source.shape_HWC, len(self.source.class_names), int(counts.min()), self.folds, slots
+        )
+
+    def _count(self, images: int, part: str, there: int) -> int:
+        """With all images and a fold held out, all that are left."""
+        return there if images >= len(self.rows) and part != HOLD_OUT else images
+
+    def _fold_N(self, rows: Rows) -> Rows:
+        groups = self.source.groups_N
+        return dealing.folds(
+            self.source.labels_N[rows], self.folds or 1, self.seed, None if groups is None else groups[rows]
+        )
+
+    def _check(self, rarest: int) -> None:
+        if self.folds is None and not len(self.source.rows("validation")):
+            raise SpecError(
+                f"{self.source.ref}, which has no validation split to score candidates on",
+                "a dataset with a validation split, or cross-validation",
+                "add --folds 5, or ingest it again with --validation 0.1",
+            )
+        if self.folds is not None and rarest < self.folds:
+            raise SpecError(
+                f"n_cross_validations {self.folds}, and a class with {rarest} images",
+                "as many images of each class as there are folds",
+                f"use --folds {max(2, rarest)} or less, or the validation split",
+            )
+
+
+def _number(part: str) -> int:
+    """3 of `fold 3/5`."""
+    return int(part.removeprefix("fold ").partition("/")[0])
