@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pigeonhole.automl.settings.algorithms import presets_of, stands_for_others
 from pigeonhole.automl.settings.durations import shown
 from pigeonhole.automl.settings.plain import DEFAULT_BUDGET_S
 from pigeonhole.automl.settings.spec import AutomlSpec
@@ -13,7 +14,7 @@ _LEAST_ON_AZURE_MIN = 15
 
 def notes_on(spec: AutomlSpec) -> list[str]:
     """A sentence each."""
-    return [*_on_limits(spec), *_on_trials(spec), *_on_names(spec)]
+    return [*_on_limits(spec), *_on_trials(spec), *_on_blocked(spec), *_on_names(spec)]
 
 
 def _on_limits(spec: AutomlSpec) -> Iterator[str]:
@@ -33,6 +34,12 @@ def _on_trials(spec: AutomlSpec) -> Iterator[str]:
             f"limits.max_trials: {spec.limits.max_trials} leave no room for ensembles, so there are none, as on Azure"
             f" ML; {2 + ensembles(spec)} are the least"
         )
+
+
+def _on_blocked(spec: AutomlSpec) -> Iterator[str]:
+    for name in spec.training.blocked_training_algorithms or ():
+        if stands_for_others(name) or not presets_of(name):
+            yield f"training.blocked_training_algorithms: {name} is no candidate here, so this takes nothing out"
 
 
 def _on_names(spec: AutomlSpec) -> Iterator[str]:
