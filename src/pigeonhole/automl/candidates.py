@@ -58,7 +58,9 @@ ESTIMATORS: Mapping[str, tuple[str, ...]] = {
     "mlp": ("none", "pca"),
 }
 # The same estimator in other settings, where these are known to matter.
-VARIANTS: Mapping[str, Mapping[str, Scalar]] = {}
+VARIANTS: Mapping[str, tuple[str, Mapping[str, Scalar]]] = {
+    "svm-rbf@shifts": ("with shifted images", {"virtual_shifts": 4, "pca_components": 70, "gamma": 1.5}),
+}
 
 
 def estimators(
@@ -78,10 +80,10 @@ def estimators(
             settings: dict[str, Scalar] = {} if scaler == "none" else {"scaler": scaler}
             key = preset if scaler == "none" else f"{preset}@{scaler}"
             yield Candidate(key, preset, "estimator", name_of(preset, settings), settings)
-    for key, settings in VARIANTS.items():
+    for key, (told, settings) in VARIANTS.items():
         preset = key.partition("@")[0]
         if wanted(preset):
-            yield Candidate(key, preset, "estimator", name_of(preset, settings), settings)
+            yield Candidate(key, preset, "estimator", f"{name_of(preset, settings)} {told}", settings)
 
 
 def networks(wanted: Callable[[str], bool], asked_for: Collection[str]) -> list[str]:

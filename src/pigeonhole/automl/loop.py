@@ -26,6 +26,8 @@ from pigeonhole.models.spec import Scalar
 _TICK_S = 1.0
 _LOST_AT_MOST = 2
 _GIGABYTE = 1e9
+# Why fits were cut that the same search takes up again when it goes on.
+OVER, INTERRUPTED = "the time of the search was over", "the search was interrupted"
 
 
 class SearchView(Protocol):
@@ -110,8 +112,9 @@ class Search:
     _why: str | None = None
 
     def __post_init__(self) -> None:
-        self.tried = self.record.fits()
-        # What a kill cut is fitted first; networks go on from their checkpoints.
+        # What a kill, an interruption or the end of a smaller budget cut is fitted first; networks go on from their
+        # checkpoints.
+        self.tried = [replace(one, state="running", reason=None) if _was_cut(one) else one for one in self.record.fits()]
         self._waiting = [one for one in self.tried if one.is_running]
 
     def run(self) -> Ended:
@@ -125,7 +128,7 @@ class Search:
             self.record.note(self.budget.now_s)
             self.view.on_fits(self.tried, self.budget.left_s)
         used_up = self._left_s() <= 0
-        self.stop("the time of the search was over" if used_up else self._why or "the search ended")
+        self.stop(OVER if used_up else self._why or "the search ended")
         return Ended(self.tried, self._why, used_up)
 
     def stop(self, reason: str) -> None:
@@ -212,9 +215,14 @@ class Search:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Outcome):
-            self._end(event, "the time of this fit was over")
+            timed_out = "it took longer than trial_timeout allows" if self._has_own_timeout() else OVER
+            self._end(event, timed_out)
         elif event.question:
             self._answer(event)
+
+    def _has_own_timeout(self) -> bool:
+        """Whether a fit that came to its limit came to that of its own, and not to the end of the search."""
+        return self.plan.trial_timeout_s is not None and self._left_s() > _TICK_S
 
     def _answer(self, report: Report) -> None:
         """A fit has its score, and asks whether to export."""
@@ -255,6 +263,10 @@ class Search:
         else:
             self.tried[one.number - 1] = one
         self.record.write(one)
+
+
+def _was_cut(one: Tried) -> bool:
+    return one.is_running or (one.state == "stopped" and one.reason in {OVER, INTERRUPTED})
 
 
 def _exported(value: Any) -> dict[str, Any]:

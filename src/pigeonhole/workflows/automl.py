@@ -18,7 +18,7 @@ from pigeonhole.automl.budget import Budget
 from pigeonhole.automl.candidates import Candidate, estimators, networks
 from pigeonhole.automl.fits import Tried
 from pigeonhole.automl.leaderboard import LeaderboardRow, rows
-from pigeonhole.automl.loop import Ended, Plan, Search
+from pigeonhole.automl.loop import INTERRUPTED, Ended, Plan, Search
 from pigeonhole.automl.record import SearchRecord
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.automl.situation import Epochs
@@ -214,7 +214,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
         except KeyboardInterrupt:
             canceled = True
             view.on_note("interrupted: what was found so far is kept")
-            search.stop("the search was interrupted")
+            search.stop(INTERRUPTED)
             ended = Ended(search.tried, None, used_up=False)
         found = automl_ends.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
         if not canceled:
