@@ -14,6 +14,9 @@ from pigeonhole.models.classical.scores import ScoredEstimator, Scores
 from pigeonhole.models.trained import Floats, Labels
 
 _NEGATIVE = dict.fromkeys(("standard", "robust", "pca"), "its features can be negative, which no count is")
+_DIM = {
+    "normalizer": "a feature's brightness would depend on how many others are lit, and hardly one reaches the threshold"
+}
 
 
 def _gaussian(fitted: Any) -> Scores:
@@ -67,5 +70,5 @@ def _recipe(kind: str, read: Any, own: tuple[str, ...], refuses: Mapping[str, st
 BAYES: Mapping[str, Recipe] = {
     "gaussian-naive-bayes": _recipe("GaussianNB", _gaussian, ("var_smoothing",), {}),
     "multinomial-naive-bayes": _recipe("MultinomialNB", _multinomial, ("alpha",), _NEGATIVE),
-    "bernoulli-naive-bayes": _recipe("BernoulliNB", _bernoulli, ("alpha", "binarize"), {}),
+    "bernoulli-naive-bayes": _recipe("BernoulliNB", _bernoulli, ("alpha", "binarize"), _DIM),
 }
