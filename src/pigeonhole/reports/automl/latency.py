@@ -14,7 +14,7 @@ _WIDE_RANGE = 12
 
 
 def measured(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of the leaderboard that have a score and a latency, each with its place and whether it is on the front."""
+    """The rows of the leaderboard that have a score and a latency, with their places; `front`: no other beats it."""
     rows = []
     for place, row in enumerate(facts["leaderboard"], 1):
         score, latency = finite(row["score"]), finite(row["latency_ms"])
@@ -47,7 +47,7 @@ def latency_finding(facts: Mapping[str, Any]) -> str:
     front = sum(row["front"] for row in rows)
     if len(rows) == 1:
         return "One candidate was exported and has a latency"
-    return f"{front} of {len(rows)} exported candidates {'is' if front == 1 else 'are'} beaten by none in both"
+    return f"{front} of {len(rows)} exported candidates {'has' if front == 1 else 'have'} none that is better in both"
 
 
 def front_list(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -88,7 +88,10 @@ def _axis(rows: Sequence[Mapping[str, Any]]) -> Any:
     values = [row["latency_ms"] for row in rows]
     wide = max(values) > _WIDE_RANGE * min(values)
     scale = alt.Scale(type="log", nice=False, padding=18) if wide else alt.Scale(zero=False, padding=18)
-    axis = alt.Axis(format="~g", tickCount=6, grid=False)
+    low, high = min(values) / 1.6, max(values) * 1.6
+    ticks = [digit * 10.0**power for power in range(-5, 6) for digit in (1, 2, 5)]
+    few = {"values": [tick for tick in ticks if low <= tick <= high]} if wide else {"tickCount": 6}
+    axis = alt.Axis(format="~g", grid=False, labelOverlap=True, **few)
     return alt.X("latency_ms:Q", title="ms an image   ← better", scale=scale, axis=axis)
 
 

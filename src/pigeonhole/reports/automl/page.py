@@ -30,7 +30,8 @@ td small {{ display: block; color: #6B6B6B; font-weight: 400; }}
 td small code {{ font-size: 11.5px; }}
 td.name {{ min-width: 170px; }}
 td.number[title] {{ cursor: help; }}
-table.small {{ width: auto; }}
+th.number {{ text-align: right; }}
+table.small, table.members {{ width: auto; min-width: 50%; }}
 table.small th {{ cursor: default; }}
 table.small td {{ font-variant-numeric: tabular-nums; }}
 .bar {{ display: inline-block; width: 90px; height: 9px; margin-left: 8px; background: #EEE; }}
@@ -40,7 +41,9 @@ table.small td {{ font-variant-numeric: tabular-nums; }}
 .checks li:first-child {{ border-top: 0; }}
 .checks em {{ color: #555; }}
 .result {{ flex: none; width: 66px; text-align: center; border-radius: 4px; font-size: 12px; color: #FFF; }}
-.passed {{ background: {style.GREEN}; }} .alerted {{ background: {style.ORANGE}; }} .done {{ background: {style.BLUE}; }}
+.passed {{ background: {style.GREEN}; }}
+.alerted {{ background: {style.ORANGE}; }}
+.done {{ background: {style.BLUE}; }}
 section ul {{ margin: 0; padding-left: 20px; }}
 section ul.checks {{ padding: 0; }}
 section dl + ul {{ margin-top: 12px; }}
@@ -137,7 +140,7 @@ def _leaderboard(facts: Mapping[str, Any]) -> str:
 def _latency(facts: Mapping[str, Any], charts: Mapping[str, Mapping[str, Any]]) -> str:
     if "latency" not in charts:
         return _section("Score against latency", "No candidate has both a score and a measured latency.", "")
-    told = f"{latency_finding(facts)} (blue; the number is the place in the leaderboard). Only exported candidates have a latency."
+    told = f"{latency_finding(facts)} (blue, with the place in the leaderboard). Only what was exported has a latency."
     content = chart_place("latency", charts["latency"]) + front_table(facts)
     return _section("Score against latency", told, content, "chart")
 
@@ -151,7 +154,9 @@ def _ensemble(facts: Mapping[str, Any], candidate: str, ensemble: Mapping[str, A
     names = {row["candidate"]: row["name"] for row in facts["leaderboard"]}
     metric = facts["primary_metric"]
     alone = score_text(metric, ensemble.get("best_individual_score"))
-    told = f"{score_text(metric, ensemble.get('score'))} {metric}; its best member alone {alone}"
+    own = finite(ensemble.get("score"))
+    reached = "No score of its own" if own is None else f"{score_text(metric, own)} {metric}"
+    told = f"{reached}; its best member alone {alone}"
     heading = f"<h3>{escape(names.get(candidate, candidate))}</h3><p>{escape(told)}</p>"
     return heading + ensemble_table(facts, ensemble)
 

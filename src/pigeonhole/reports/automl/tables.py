@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -13,11 +13,12 @@ from pigeonhole.reports.page import long_text
 from pigeonhole.reports.sweep.shown import ABSENT, finite, seconds_text
 
 _HEADINGS = ("#", "name", "state", "score", "images", "time", "latency", "size", "reason")
+_NUMBERS = frozenset({"#", "score", "images", "time", "latency", "size", "weight"})
 
 
 def leaderboard_table(facts: Mapping[str, Any]) -> str:
     """A row a candidate, best first; a click on a heading sorts."""
-    head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
+    head = "".join(map(_heading, _HEADINGS))
     body = "\n".join(_row(facts, place, row) for place, row in enumerate(facts["leaderboard"], 1))
     return (
         f'<table class="sortable stacked leaderboard"><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>'
@@ -29,8 +30,8 @@ def ensemble_table(facts: Mapping[str, Any], ensemble: Mapping[str, Any]) -> str
     weighted = any(finite(member.get("weight")) is not None for member in ensemble["members"])
     headings = ["member", "weight" if weighted else "", facts["primary_metric"], "run"]
     body = "\n".join(_member(facts, member, weighted) for member in ensemble["members"])
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings if heading)
-    return f'<table class="sortable stacked"><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>'
+    head = "".join(_heading(heading, {facts["primary_metric"]}) for heading in headings if heading)
+    return f'<table class="sortable stacked members"><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>'
 
 
 def improvements_table(facts: Mapping[str, Any]) -> str:
@@ -53,6 +54,11 @@ def guardrails_list(guardrails: Sequence[Mapping[str, Any]]) -> str:
 def notes_list(notes: Sequence[str]) -> str:
     """What the search has to say of itself."""
     return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"
+
+
+def _heading(text: str, numbers: Collection[str] = ()) -> str:
+    kind = ' class="number"' if text in _NUMBERS or text in numbers else ""
+    return f"<th{kind}>{escape(text)}</th>"
 
 
 def _row(facts: Mapping[str, Any], place: int, row: Mapping[str, Any]) -> str:
