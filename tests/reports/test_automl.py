@@ -87,10 +87,9 @@ def test_sixty_candidates_have_sixty_rows(tmp_path, without_library):
 
 
 def test_the_best_so_far_only_rises_and_lasts_to_the_end_of_the_search():
-    history = [(5, "b", 0.8), (1, "a", 0.7), (3, "a", 0.6), (4, "a", None), (9, "b", 0.8)]
-    facts = outcome(
-        [row("a"), row("b", "B")], history=[dict(zip(("at_s", "candidate", "score"), one)) for one in history]
-    )
+    scores = [(5, "b", 0.8), (1, "a", 0.7), (3, "a", 0.6), (4, "a", None), (9, "b", 0.8)]
+    history = [dict(zip(("at_s", "candidate", "score"), one, strict=True)) for one in scores]
+    facts = outcome([row("a"), row("b", "B")], history=history)
     assert [(one["at_s"], one["score"], one["name"]) for one in improvements(facts)] == [(1, 0.7, "a"), (5, 0.8, "B")]
     _, rows = history_chart(facts)
     assert [one["at_s"] for one in rows["best"]] == [1, 5, 291.4]

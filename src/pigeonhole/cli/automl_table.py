@@ -74,7 +74,7 @@ class LeaderboardTable:
         self._live: Live | None = None
 
     def on_start(self, facts: Mapping[str, Any]) -> None:
-        """Says what is searched: `search`, `dataset`, `primary_metric`, `budget_s`; `candidates` and `notes` if known."""
+        """Says what is searched: `search`, `dataset`, `primary_metric`, `budget_s`; `candidates`, `notes` if known."""
         self._metric = facts["primary_metric"]
         number = facts.get("candidates")
         tried = f", {number} candidates" if isinstance(number, int) else ""
