@@ -12,6 +12,7 @@ import pigeonhole
 PUBLIC = [
     "ImageClassifier",
     "__version__",
+    "automl",
     "batch",
     "compare_models",
     "compare_runs",

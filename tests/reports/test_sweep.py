@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from pigeonhole.reports import ParameterFigures, TrialFigures, style, sweep_report
-from pigeonhole.reports.sweep import axes, curves, history, page, parallel, pareto, report, slices
+from pigeonhole.reports import ParameterFigures, TrialFigures, page, style, sweep_report
+from pigeonhole.reports.sweep import axes, curves, history, parallel, pareto, report, slices
 from tests.reports.sweeps import HOSTILE, PARAMETERS, hostile, many_kinds, nested, several, sweep
 
 KINDS = many_kinds()
@@ -69,7 +69,7 @@ def test_every_picture_of_every_sweep_is_of_a_size_to_look_at(kind, tmp_path):
 @pytest.fixture
 def without_library(monkeypatch):
     """Pages without the drawing library, which takes a second to put together."""
-    monkeypatch.setattr(page, "_library", lambda: "")
+    monkeypatch.setattr(page, "library", lambda: "")
 
 
 @pytest.mark.parametrize("kind", EVERY)

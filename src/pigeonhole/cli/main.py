@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import pigeonhole
-from pigeonhole.cli import batch, datasets, endpoints, package, presets, project, registry, sweep, training
+from pigeonhole.cli import automl, batch, datasets, endpoints, package, presets, project, registry, sweep, training
 from pigeonhole.cli.output import print_error, print_text, say
 from pigeonhole.core.errors import PigeonholeError, UsageError
 
@@ -43,7 +43,7 @@ def _program(
     """Labelled images in, a monitored REST endpoint out, and round again when the world drifts."""
 
 
-for part in (datasets, presets, training, sweep, registry, endpoints, batch, package, project):
+for part in (datasets, presets, training, sweep, automl, registry, endpoints, batch, package, project):
     part.add_to(app)
 
 

@@ -12,22 +12,30 @@ from typing import Any
 import numpy as np
 
 from pigeonhole.core.optional import require
-from pigeonhole.export.conversion import OPSETS, PIXELS, Piece, by_lightgbm, by_scikit_learn, by_xgboost
+from pigeonhole.export.conversion import OPSETS, PIXELS, Piece, by_lightgbm, by_xgboost
 from pigeonhole.export.forest import forest
 from pigeonhole.export.graph import constant, flat_pixels, image_input, node, output, without_notes
 from pigeonhole.export.neighbours import neighbours
 from pigeonhole.export.scaler import RAW, scaled
+from pigeonhole.export.scores import logistic, perceptron, scored
 from pigeonhole.export.support_vectors import support_vectors
 from pigeonhole.models.classical import TrainedEstimator
 
 _CONVERTERS: Mapping[str, Callable[[Any, int], Piece]] = {
-    "logistic-regression": by_scikit_learn,
+    "logistic-regression": logistic,
+    "linear-svm": scored,
+    "sgd": scored,
     "svm-rbf": support_vectors,
     "random-forest": forest,
     "extra-trees": forest,
     "xgboost": by_xgboost,
     "lightgbm": by_lightgbm,
     "knn": neighbours,
+    "decision-tree": forest,
+    "gaussian-naive-bayes": scored,
+    "multinomial-naive-bayes": scored,
+    "bernoulli-naive-bayes": scored,
+    "mlp": perceptron,
 }
 # The form of the file that belongs to opset 18.
 _IR_VERSION = 8

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
+from pigeonhole.automl.settings import from_command
 from pigeonhole.batch import BatchOptions
-from pigeonhole.core.errors import NotFoundError
+from pigeonhole.core.errors import NotFoundError, SpecError
 from pigeonhole.core.files import tree_stamp
 from pigeonhole.core.spec import Spec
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.workflows import (
+    automl_request,
     batch,
     datasets,
     deploy,
@@ -134,6 +136,46 @@ class TrainStage(Stage):
     @override
     def describe(self, facts: Facts) -> str:
         return str(facts["run_id"])
+
+
+class AutomlStage(Stage):
+    """`automl: {dataset, budget, metric, folds, allow, block, set, seed}`; hands on the run of the best model."""
+
+    verb = "automl"
+    needs = "dataset"
+    makes = "run"
+    dataset: str | None = None
+    budget: float | str | None = None
+    metric: str | None = None
+    folds: int | str | None = None
+    allow: str | tuple[str, ...] = ()
+    block: str | tuple[str, ...] = ()
+    set: dict[str, Any] = Field(default_factory=dict)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _right_before_anything_runs(self) -> Self:
+        try:
+            from_command(self.dataset or "dataset", **self._words())
+        except SpecError as error:
+            raise ValueError(f"what is searched for: {error.received}") from error
+        return self
+
+    @override
+    def perform(self, space: Workspace, artifacts: Artifacts, view: TrainingView | None = None) -> Facts:
+        return automl_request.automl(self.given(artifacts), **self._words(), workspace=space).to_dict()
+
+    @override
+    def recall(self, space: Workspace, artifact: str, artifacts: Artifacts) -> Facts | None:
+        return _still(lambda: runs.run(artifact, workspace=space).to_dict())
+
+    @override
+    def describe(self, facts: Facts) -> str:
+        return str(facts["run_id"])
+
+    def _words(self) -> dict[str, Any]:
+        names = ("budget", "metric", "folds", "allow", "block", "seed")
+        return {**{name: getattr(self, name) for name in names}, "settings": self.set}
 
 
 class EvaluateStage(Stage):
@@ -309,7 +351,16 @@ class MonitorStage(Stage):
 
 STAGES: dict[str, type[Stage]] = {
     stage.verb: stage
-    for stage in (IngestStage, TrainStage, EvaluateStage, RegisterStage, BatchStage, DeployStage, MonitorStage)
+    for stage in (
+        IngestStage,
+        TrainStage,
+        AutomlStage,
+        EvaluateStage,
+        RegisterStage,
+        BatchStage,
+        DeployStage,
+        MonitorStage,
+    )
 }
 
 

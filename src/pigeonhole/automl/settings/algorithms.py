@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 
 from pigeonhole.core.spec import suggestion
 from pigeonhole.models import presets
+from pigeonhole.models.classical.naming import ALGORITHMS
 
-# Azure ML's name → our presets.
-ALGORITHMS: Mapping[str, tuple[str, ...]] = {
-    "LogisticRegression": ("logistic-regression",),
-    "SVM": ("svm-rbf",),
-    "KNN": ("knn",),
-    "RandomForest": ("random-forest",),
-    "ExtremeRandomTrees": ("extra-trees",),
-    "LightGBM": ("lightgbm",),
-    "XGBoostClassifier": ("xgboost",),
-}
 NETWORKS = "networks"
 # What Azure ML has and this place has not, and what is near it.
 _ELSEWHERE = {
@@ -26,8 +17,6 @@ _ELSEWHERE = {
     "TensorFlowDNN": f"{NETWORKS} are this place's",
     "TensorFlowLinearClassifier": "LogisticRegression is this place's",
     "AveragedPerceptronClassifier": "LogisticRegression is near it",
-    "GradientBoosting": "LightGBM and XGBoostClassifier are this place's",
-    "DecisionTree": "RandomForest and ExtremeRandomTrees are this place's",
 }
 
 
@@ -67,11 +56,20 @@ def all_presets(names: Iterable[str]) -> frozenset[str]:
     return frozenset(key for name in names for key in presets_of(name))
 
 
+def blocked_by(names: Iterable[str]) -> frozenset[str]:
+    """The presets that several names block: not those that only stand in for what is named."""
+    return all_presets(name for name in names if not stands_for_others(name))
+
+
+def stands_for_others(name: str) -> bool:
+    """Whether an algorithm is not here itself, and a name that is allowed means others like it."""
+    return any(len(means) > 1 and _flat(known) == _flat(name) for known, means in ALGORITHMS.items())
+
+
 @cache
 def _by_name() -> dict[str, frozenset[str]]:
     keys = {_flat(key): frozenset({key}) for key in presets.names()}
-    # A family that a later version brings is in the table before its preset is.
-    azure = {_flat(name): frozenset(means) & set(presets.names()) for name, means in ALGORITHMS.items()}
+    azure = {_flat(name): frozenset(means) for name, means in ALGORITHMS.items()}
     return {**keys, **azure, _flat(NETWORKS): networks()}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pigeonhole.automl.settings.parts import Limits
+
 Place = tuple[str | int, ...]
 
 
@@ -15,12 +17,12 @@ class Moved:
     Attributes:
         place: where.
         scale: by which a number is multiplied.
-        origin: whose name it was.
+        phrase: what the name is to that place.
     """
 
     place: tuple[str, ...]
     scale: float = 1
-    origin: str = "SDK v1's name for"
+    phrase: str = "is SDK v1's name for"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Other:
 
 
 _LIMITS, _TRAINING = "limits", "training"
-_OUR_SHORT = "short for"
+SHORT = "is short for"
+_NOT_AT_THE_TOP = "is, in v2's YAML,"
 
 MOVED: Mapping[str, Moved] = {
     "experiment_timeout_minutes": Moved((_LIMITS, "timeout_minutes")),
@@ -60,23 +63,16 @@ MOVED: Mapping[str, Moved] = {
     "stack_meta_learner_kwargs": Moved((_TRAINING, "stack_ensemble_settings", "stack_meta_learner_kwargs")),
     "preprocess": Moved(("featurization", "mode")),
     # What v2's Python SDK takes beside its sections, and people then write at the top of a file.
+    **{name: Moved((_LIMITS, name), phrase=_NOT_AT_THE_TOP) for name in Limits.model_fields},
     **{
-        name: Moved((_LIMITS, name), origin="in v2's YAML")
-        for name in ("timeout_minutes", "trial_timeout_minutes", "max_trials", "max_concurrent_trials")
-    },
-    **{
-        name: Moved((_LIMITS, name), origin="in v2's YAML")
-        for name in ("enable_early_termination", "exit_score", "timeout", "trial_timeout")
-    },
-    **{
-        name: Moved((_TRAINING, name), origin="in v2's YAML")
+        name: Moved((_TRAINING, name), phrase=_NOT_AT_THE_TOP)
         for name in ("allowed_training_algorithms", "blocked_training_algorithms", "enable_vote_ensemble")
     },
-    "budget": Moved((_LIMITS, "timeout"), origin=_OUR_SHORT),
-    "metric": Moved(("primary_metric",), origin=_OUR_SHORT),
-    "folds": Moved(("n_cross_validations",), origin=_OUR_SHORT),
-    "allow": Moved((_TRAINING, "allowed_training_algorithms"), origin=_OUR_SHORT),
-    "block": Moved((_TRAINING, "blocked_training_algorithms"), origin=_OUR_SHORT),
+    "budget": Moved((_LIMITS, "timeout"), phrase=SHORT),
+    "metric": Moved(("primary_metric",), phrase=SHORT),
+    "folds": Moved(("n_cross_validations",), phrase=SHORT),
+    "allow": Moved((_TRAINING, "allowed_training_algorithms"), phrase=SHORT),
+    "block": Moved((_TRAINING, "blocked_training_algorithms"), phrase=SHORT),
 }
 
 _MACHINE = Other("of use on Azure ML only; here the search runs on this machine, in this environment")
@@ -91,7 +87,7 @@ _NETWORKS = Other("networks are candidates here; training.blocked_training_algor
 _WEIGHTS = Other("images have no weights here; take it out", refused=True)
 _CV_COLUMNS = Other("folds are drawn here, each with every class; write n_cross_validations", refused=True)
 _ONE_MODEL = Other(
-    "a search over one model's parameters is a sweep here (type: sweep); take it out, and presets are tried as they are",
+    "a search over one model's parameters is a sweep here (type: sweep); take it out, and presets are tried",
     refused=True,
 )
 _IN_MEMORY = Other("data comes from the workspace; ingest it, and write dataset: NAME", refused=True)

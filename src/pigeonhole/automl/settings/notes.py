@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pigeonhole.automl.settings.algorithms import presets_of, stands_for_others
 from pigeonhole.automl.settings.durations import shown
 from pigeonhole.automl.settings.plain import DEFAULT_BUDGET_S
 from pigeonhole.automl.settings.spec import AutomlSpec
@@ -13,7 +14,7 @@ _LEAST_ON_AZURE_MIN = 15
 
 def notes_on(spec: AutomlSpec) -> list[str]:
     """A sentence each."""
-    return [*_on_limits(spec), *_on_trials(spec), *_on_names(spec)]
+    return [*_on_limits(spec), *_on_trials(spec), *_on_blocked(spec), *_on_names(spec)]
 
 
 def _on_limits(spec: AutomlSpec) -> Iterator[str]:
@@ -22,8 +23,8 @@ def _on_limits(spec: AutomlSpec) -> Iterator[str]:
         yield f"no budget was given: {shown(DEFAULT_BUDGET_S)}, ensembles and export included (--budget says another)"
     if limits.timeout_minutes is not None and limits.timeout_minutes < _LEAST_ON_AZURE_MIN:
         yield (
-            f"limits.timeout_minutes: {limits.timeout_minutes:g} holds here, for everything; Azure ML takes no less than"
-            f" {_LEAST_ON_AZURE_MIN}, or 60 where rows × columns pass 10 million"
+            f"limits.timeout_minutes: {limits.timeout_minutes:g} holds here, for everything; Azure ML takes no less"
+            f" than {_LEAST_ON_AZURE_MIN}, or 60 where rows × columns pass 10 million"
         )
 
 
@@ -35,9 +36,18 @@ def _on_trials(spec: AutomlSpec) -> Iterator[str]:
         )
 
 
+def _on_blocked(spec: AutomlSpec) -> Iterator[str]:
+    for name in spec.training.blocked_training_algorithms or ():
+        if stands_for_others(name) or not presets_of(name):
+            yield f"training.blocked_training_algorithms: {name} is no candidate here, so this takes nothing out"
+
+
 def _on_names(spec: AutomlSpec) -> Iterator[str]:
     if spec.task == "image_classification":
-        yield "task: image_classification tries classical models too; training.allowed_training_algorithms: [networks] does not"
+        yield (
+            "task: image_classification tries classical models too; training.allowed_training_algorithms: [networks]"
+            " does not"
+        )
 
 
 def ensembles(spec: AutomlSpec) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pigeonhole.automl.settings.algorithms import all_presets
+from pigeonhole.automl.settings.algorithms import all_presets, blocked_by
 from pigeonhole.automl.settings.names import Place
 from pigeonhole.automl.settings.notes import ensembles_fit, notes_on
 from pigeonhole.automl.settings.plain import DEFAULT_BUDGET_S, AutomlSettings
@@ -153,7 +153,7 @@ def _across(spec: AutomlSpec) -> Iterator[tuple[Place, str]]:
         if getattr(limits, short) is not None and getattr(limits, long) is not None:
             yield ("limits", short), f"limits.{short}: and {long} are given; keep one of the two"
     allowed = all_presets(training.allowed_training_algorithms or presets.names())
-    if not allowed - all_presets(training.blocked_training_algorithms or ()):
+    if not allowed - blocked_by(training.blocked_training_algorithms or ()):
         yield (
             ("training",),
             "training: blocked_training_algorithms leaves nothing of what is allowed; take a name out",
@@ -179,7 +179,7 @@ def plain(spec: AutomlSpec, notes: list[str], name: str | None = None) -> Automl
         exit_score=limits.exit_score,
         featurization=spec.featurization.mode == "auto",
         allowed=None if allowed is None else all_presets(allowed),
-        blocked=all_presets(training.blocked_training_algorithms or ()),
+        blocked=blocked_by(training.blocked_training_algorithms or ()),
         vote=training.enable_vote_ensemble and room,
         stack=training.enable_stack_ensemble and room,
         meta_learner=stack.stack_meta_learner_type,

@@ -33,7 +33,7 @@ def json_schema() -> dict[str, Any]:
             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string", "examples": known_names()}}]
         }
     for name, moved in MOVED.items():
-        properties[name] = {"description": f"{moved.origin} {'.'.join(moved.place)}"}
+        properties[name] = {"description": f"{moved.phrase} {'.'.join(moved.place)}"}
     _add_others(properties, parts)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_titles(schema), "title": "automl"}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pigeonhole.automl.settings.names import MOVED, OTHERS, Moved, Place
+from pigeonhole.automl.settings.names import MOVED, OTHERS, SHORT, Moved, Place
 from pigeonhole.core.spec import Lines
 
 _ASSET = re.compile(r"azureml:(?!//)(?P<name>[^:@/]+)(?P<version>[:@].+)?")
@@ -34,9 +34,8 @@ class Translated:
         """Puts a value where v2 has it."""
         value = self.value.pop(name)
         new = ".".join(moved.place)
-        if not moved.origin.startswith("short"):
-            verb = "is" if moved.origin.startswith("SDK") else "stands,"
-            self.notes.append(f"{name} {verb} {moved.origin} {'' if verb == 'is' else 'in '}{new}")
+        if moved.phrase != SHORT:
+            self.notes.append(f"{name} {moved.phrase} {new}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = value * moved.scale if moved.scale != 1 else value
         target = self.value
@@ -47,7 +46,7 @@ class Translated:
                 return
             target = inner
         if moved.place[-1] in target:
-            self.problems.append(((name,), f"is {moved.origin} {new}, which is given too; keep one of the two"))
+            self.problems.append(((name,), f"{moved.phrase} {new}, which is given too; keep one of the two"))
             return
         target[moved.place[-1]] = value
         own = {place: line for place, line in self.lines.items() if place[:1] == (name,)}

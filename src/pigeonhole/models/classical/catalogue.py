@@ -6,15 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from pigeonhole.core.spec import suggestion
+from pigeonhole.models.classical.bayes import BAYES
 from pigeonhole.models.classical.boosting import BOOSTING
 from pigeonhole.models.classical.linear import LINEAR
 from pigeonhole.models.classical.neighbours import NEIGHBOURS
+from pigeonhole.models.classical.perceptron import PERCEPTRON
 from pigeonhole.models.classical.recipe import PER_PIXEL, Recipe
 from pigeonhole.models.classical.svm import SUPPORT_VECTOR
 from pigeonhole.models.classical.trees import TREES
 
 # A new estimator needs an entry in its family, a preset file, and a converter in `export/estimator.py`.
-ESTIMATORS: Mapping[str, Recipe] = {**LINEAR, **SUPPORT_VECTOR, **TREES, **BOOSTING, **NEIGHBOURS}
+ESTIMATORS: Mapping[str, Recipe] = {
+    **LINEAR,
+    **SUPPORT_VECTOR,
+    **TREES,
+    **BOOSTING,
+    **NEIGHBOURS,
+    **BAYES,
+    **PERCEPTRON,
+}
 CLASS_WEIGHTS = ("none", "balanced")
 SCALERS = ("none", *PER_PIXEL, "normalizer", "pca")
 COMPONENTS = 50

@@ -21,7 +21,7 @@ WHITE = 255
 FINENESS = 2**16
 # Each scaler's class in scikit-learn, and its attribute for what is subtracted.
 _CLASSES = {
-    "min-max": ("MinMaxScaler", "data_min_"),
+    "min-max": ("MinMaxScaler", None),
     "max-abs": ("MaxAbsScaler", None),
     "standard": ("StandardScaler", "mean_"),
     "robust": ("RobustScaler", "center_"),
@@ -131,6 +131,9 @@ def _per_pixel(kind: str, pixels_NP: Floats) -> Scaler:
     fitted = getattr(require("sklearn.preprocessing", extra="train"), name)().fit(pixels_NP / np.float32(WHITE))
     scale_P = np.asarray(fitted.scale_, np.float64)
     factor_P = scale_P if kind == "min-max" else 1 / scale_P
+    if kind == "min-max":
+        # Not scikit-learn's, whose rounding would make some features less than 0.
+        return Scaler(None, pixels_NP.min(axis=0).astype(np.float64), factor_P / WHITE)
     offset_P = np.zeros(len(scale_P)) if offset is None else np.asarray(getattr(fitted, offset), np.float64)
     return Scaler(None, offset_P * WHITE, factor_P / WHITE)
 

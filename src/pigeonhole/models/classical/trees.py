@@ -1,4 +1,4 @@
-"""Forests of independent trees, by scikit-learn, with leaves rounded so that their sums are exact.
+"""Trees and forests of independent trees, by scikit-learn, with leaves rounded so that their sums are exact.
 
 Axes: N images, P pixels, A classes present; docs/adr/0012 says why leaves are rounded.
 """
@@ -21,7 +21,7 @@ LEVELS = 4096
 
 
 class Forest:
-    """A scikit-learn forest that answers the same to the last bit whatever the threads.
+    """A scikit-learn forest, or one tree, that answers the same to the last bit whatever the threads.
 
     Args:
         forest: not fitted yet.
@@ -34,7 +34,8 @@ class Forest:
         """Grows the trees; pixels are whole numbers."""
         self.forest.fit(pixels_NP, labels_N, sample_weight)
         # Its threads would add the trees' answers up in the order in which they get ready.
-        self.forest.set_params(n_jobs=1)
+        if hasattr(self.forest, "n_jobs"):
+            self.forest.set_params(n_jobs=1)
         for tree in self.trees:
             tree.value[...] = np.rint(tree.value * LEVELS)
         return self
@@ -42,7 +43,7 @@ class Forest:
     @property
     def trees(self) -> list[Any]:
         """Each tree's arrays: `feature`, `threshold`, `children_left`, `children_right`, `value` (in 1/4,096)."""
-        return [grown.tree_ for grown in self.forest.estimators_]
+        return [grown.tree_ for grown in getattr(self.forest, "estimators_", [self.forest])]
 
     def predict_proba(self, pixels_NP: Floats) -> Floats:
         """(N, A)."""
@@ -61,6 +62,11 @@ def _forest(kind: str, settings: Mapping[str, Any], seed: int) -> Forest:
     return Forest(getattr(ensemble, kind)(**settings, n_jobs=threads(), random_state=random_state(seed)))
 
 
+def _tree(settings: Mapping[str, Any], seed: int) -> Forest:
+    tree = require("sklearn.tree", extra="train")
+    return Forest(tree.DecisionTreeClassifier(**settings, random_state=random_state(seed)))
+
+
 def _recipe(kind: str) -> Recipe:
     return Recipe(
         ("n_estimators", "max_features", "min_samples_leaf"),
@@ -74,4 +80,11 @@ def _recipe(kind: str) -> Recipe:
 TREES: Mapping[str, Recipe] = {
     "random-forest": _recipe("RandomForestClassifier"),
     "extra-trees": _recipe("ExtraTreesClassifier"),
+    "decision-tree": Recipe(
+        ("criterion", "min_samples_leaf"),
+        _tree,
+        lambda fitted: fitted.n_parameters,
+        levels=TREE_LEVELS,
+        refuses=ORDER_ALONE,
+    ),
 }

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+from pigeonhole.reports.page import long_text
 from pigeonhole.reports.sweep.figures import SweepFigures, TrialFigures
 from pigeonhole.reports.sweep.shown import ABSENT, figure, finite, is_share, objective, text_of
-
-_LONG = 90
 
 
 def trials_table(figures: SweepFigures) -> str:
@@ -18,7 +17,7 @@ def trials_table(figures: SweepFigures) -> str:
     headings = ["trial", "state", *figures.metrics, *_parameters(figures), "seconds", "run", "reason"]
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     body = "\n".join(_row(figures, trial, shares) for trial in figures.trials)
-    return f'<table id="trials"><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>'
+    return f'<table id="trials" class="sortable"><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>'
 
 
 def _parameters(figures: SweepFigures) -> list[str]:
@@ -48,20 +47,11 @@ def _cells(figures: SweepFigures, trial: TrialFigures, shares: list[bool]) -> It
         yield _cell(value, text_of(value) if name in trial.values else ABSENT)
     yield _cell(trial.seconds, ABSENT if trial.seconds is None else f"{trial.seconds:.1f}")
     yield f"<td><code>{escape(trial.run_id or ABSENT)}</code></td>"
-    yield f'<td class="reason">{_long(trial.reason or "")}</td>'
+    yield f'<td class="reason">{long_text(trial.reason or "")}</td>'
 
 
 def _cell(value: Any, text: str) -> str:
     number = finite(value)
     if number is None:
-        return f"<td>{_long(text)}</td>"
+        return f"<td>{long_text(text)}</td>"
     return f'<td class="number" data-value="{number!r}">{escape(text)}</td>'
-
-
-def _long(text: str) -> str:
-    if len(text) <= _LONG and "\n" not in text:
-        return escape(text)
-    # A traceback's last line says what happened; the rest is there to be opened.
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    shown = (lines[-1] if lines and lines[0].startswith("Traceback") else lines[0])[:_LONG] if lines else ""
-    return f"<details><summary>{escape(shown)} …</summary><pre>{escape(text)}</pre></details>"

@@ -1,0 +1,1 @@
+"""The report of an AutoML search: one page that works offline."""
