@@ -84,6 +84,20 @@ CANDIDATES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"pca_components": 40},
         {"pca_components": 80},
     ),
+    "linear-svm": ({}, {"C": 0.003}, {"C": 0.03}, {"temperature": 0.2}, {"temperature": 0.6}, {"scaler": "pca"}),
+    "sgd": ({}, {"alpha": 3e-4}, {"alpha": 3e-5}, {"scaler": "pca"}),
+    "gaussian-naive-bayes": (
+        {},
+        {"temperature": 10.0},
+        {"temperature": 100.0},
+        {"var_smoothing": 0.03},
+        {"var_smoothing": 0.3},
+        {"scaler": "pca"},
+    ),
+    "multinomial-naive-bayes": ({}, {"temperature": 3.0}, {"temperature": 30.0}, {"alpha": 0.1}),
+    "bernoulli-naive-bayes": ({}, {"temperature": 5.0}, {"temperature": 20.0}, {"binarize": 0.2}),
+    "decision-tree": ({}, {"criterion": "gini"}, {"min_samples_leaf": 2}, {"min_samples_leaf": 10}),
+    "mlp": ({}, {"max_iter": 40}, {"hidden": 256}, {"learning_rate_init": 2e-3}),
 }
 
 
