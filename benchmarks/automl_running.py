@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ def watched(command: Sequence[str], error: Path, most_s: float | None = None) ->
     `error` is the file that gets its stderr. Memory is what its processes have resident, added up: pages that several
     share count for each, so it is an upper bound. After `most_s` it is killed with all below it.
     """
-    start = time.perf_counter()
+    start, before_s = time.perf_counter(), _processor_s()
     with error.open("w") as told:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True, start_new_session=True)
         watch = threading.Thread(target=_watch, args=(process.pid, peak := [0]), daemon=True)
@@ -37,12 +38,36 @@ def watched(command: Sequence[str], error: Path, most_s: float | None = None) ->
     seconds = time.perf_counter() - start
     watch.join()
     said = _json(stdout)
-    return {"wall_s": seconds, "peak_memory_bytes": peak[0], "exit": process.returncode, "said": said}
+    figures: Figures = {"wall_s": seconds, "processor_s": _processor_s() - before_s, "peak_memory_bytes": peak[0]}
+    return {**figures, "exit": process.returncode, "said": said}
+
+
+def must(figures: Figures, log: Path) -> Figures:
+    """The figures of a program that succeeded.
+
+    Raises:
+        SystemExit: it failed; with the end of what it said.
+    """
+    if figures["exit"] or not figures["said"]:
+        said = "\n".join(log.read_text().splitlines()[-20:])
+        raise SystemExit(f"{said}\nended with {figures['exit']} after {figures['wall_s']:.1f} s; all of it: {log}")
+    return figures
+
+
+def allowed_s(budget_s: float) -> float:
+    """How long after its budget a search may end: 15 seconds, or 5% of the budget where that is more."""
+    return max(15.0, 0.05 * budget_s)
 
 
 def ours(*arguments: str) -> list[str]:
     """Our command line as a shell starts it, with JSON as its answer."""
     return [sys.executable, "-m", "pigeonhole.cli.main", *arguments, "--json"]
+
+
+def _processor_s() -> float:
+    """Processor time of all processes below this one that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _json(stdout: str) -> object:

@@ -48,7 +48,10 @@ def main() -> None:
         test_images=len(test),
         validation_accuracy=float(board["score_val"].max()),
         best=predictor.model_best,
-        tried={str(row.model): [round(float(row.score_val), 5), round(float(row.fit_time), 1)] for row in board.itertuples()},
+        tried={
+            str(row.model): [round(float(row.score_val), 5), round(float(row.fit_time), 1)]
+            for row in board.itertuples()
+        },
         fit_s=fit_s,
         seconds=since_start(),
         images=len(train),
