@@ -1,0 +1,1 @@
+"""AutoML within a budget: candidates, ensembles, the leaderboard, and the loop that decides what to fit next."""
