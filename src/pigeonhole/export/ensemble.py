@@ -173,18 +173,18 @@ def _head(parts: Sequence[Part], meta: Combiner | None) -> joining.Head:
 
 def _check(parts: Sequence[Part], meta: Combiner | None) -> None:
     problems = [] if parts else ["no member"]
-    for part in parts[1:]:
-        if (part.bundle.shape_HWC, part.bundle.class_names) != (parts[0].bundle.shape_HWC, parts[0].bundle.class_names):
-            problems.append(
-                f"run {part.run_id}: images of {part.bundle.shape_HWC} and {len(part.bundle.class_names)} classes; run"
-                f" {parts[0].run_id}: {parts[0].bundle.shape_HWC} and {len(parts[0].bundle.class_names)}, or other names"
-            )
+    problems += [
+        f"run {part.run_id}: images of {part.bundle.shape_HWC}, classes {', '.join(part.bundle.class_names)}; run"
+        f" {parts[0].run_id}: {parts[0].bundle.shape_HWC}, {', '.join(parts[0].bundle.class_names)}"
+        for part in parts[1:]
+        if (part.bundle.shape_HWC, part.bundle.class_names) != (parts[0].bundle.shape_HWC, parts[0].bundle.class_names)
+    ]
     total = sum(part.weight for part in parts)
     if meta is None and parts and (min(part.weight for part in parts) < 0 or not abs(total - 1) <= _SUM_TOLERANCE):
         problems.append(f"weights {[part.weight for part in parts]} that sum to {total:g}")
     if problems:
         raise DataError(
             f"bundles that make no ensemble:\n{listing(problems)}",
-            "one member or more, of the same image shape and class names in the same order; weights of 0 or more, sum 1",
+            "members with the same image shape and class names in the same order; weights of 0 or more that sum to 1",
             "choose members of one dataset",
         )
