@@ -8,7 +8,7 @@ What is needed of the members, and what each number comes from:
   validation images, by the predictions which the members of 80% give for them. Needed, of each member: validation
   probabilities of the full fit; probabilities of the fit on 80%, for the 20% and for validation.
 * Folds. The final meta learner is fitted on all out-of-fold predictions. The score is the mean over the folds of that
-  of a meta learner fitted without the fold. Needed, of each member: out-of-fold probabilities, and the fold of each row.
+  of a meta learner fitted without the fold. Needed: each member's out-of-fold probabilities, and the fold of each row.
 
 Axes: N images, M members, K classes, F = M·(K-1) features.
 """
@@ -83,7 +83,8 @@ class MetaOptions:
 
     Attributes:
         metric: the primary one; a macro metric has classes weighted alike.
-        learner: one of `META_LEARNERS`; `None` takes the first if each class has 5 rows in each meta set, else the second.
+        learner: one of `META_LEARNERS`; `None` takes the first, or the second where a class has
+            fewer than 5 rows in a meta set.
         settings: more of its own arguments.
         seed: the one number from which all randomness follows.
     """
@@ -103,7 +104,7 @@ class MetaOptions:
 
 
 def features(members: Sequence[Probs]) -> Floats:
-    """The members' probabilities side by side (N, F), each member's first class left out: it follows from the others."""
+    """The members' probabilities side by side (N, F), without each one's first class, which follows from the others."""
     return np.concatenate([probs_NK[:, 1:] for probs_NK in members], axis=1, dtype=np.float32)
 
 

@@ -82,6 +82,7 @@ def ensemble_bundle(
     folder: Path,
     images_NHWC: Images,
     labels_N: Labels,
+    expected_probs_NK: Floats,
     calibration: Mapping[str, Any],
     lineage: Mapping[str, Any],
     meta: Combiner | None = None,
@@ -95,6 +96,7 @@ def ensemble_bundle(
         folder: where the bundle is to stand.
         images_NHWC: training and validation images to verify on.
         labels_N: their classes.
+        expected_probs_NK: what the members' own bundles say of them, `combined`.
         calibration: `{"temperature": t}`.
         lineage: JSON; the members, what was verified and what was measured are added to it.
         meta: a stack's meta learner; `None` votes.
@@ -106,12 +108,10 @@ def ensemble_bundle(
         ConflictError: `folder` holds something else.
     """
     _check(parts, meta)
-    weights = [part.weight for part in parts]
-    expected_NK = combined([part.bundle.predict(images_NHWC).probs_NK for part in parts], weights, meta)
     model, embedding_size = _joined(parts, meta, images_NHWC)
     onnx_model = model.SerializeToString()
-    decided_N = decided(expected_NK)
-    probs_NK, verification = verify(open_model(onnx_model), images_NHWC, expected_NK, decided_N)
+    decided_N = decided(expected_probs_NK)
+    probs_NK, verification = verify(open_model(onnx_model), images_NHWC, expected_probs_NK, decided_N)
     first = parts[0].bundle
     return bundle.write(
         folder,
@@ -122,7 +122,7 @@ def ensemble_bundle(
         calibration=calibration,
         reference=bundle.describe_normal(images_NHWC, labels_N, probs_NK),
         probe_images_NHWC=images_NHWC[decided_N][:PROBE_IMAGES],
-        probe_probs_NK=expected_NK[decided_N][:PROBE_IMAGES],
+        probe_probs_NK=expected_probs_NK[decided_N][:PROBE_IMAGES],
         lineage={
             **lineage,
             "members": [
