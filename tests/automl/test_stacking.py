@@ -75,7 +75,7 @@ def test_the_default_meta_learner_chooses_by_the_primary_metric(n_classes, name)
     probs = members(labels_N, n_classes=n_classes)
     options = MetaOptions(PRIMARY_METRICS[name], settings={"Cs": 2, "cv": 2})
     meta = stacking.fit_meta(labels_N, probs, "LogisticRegressionCV", options)
-    scores = np.concatenate([np.ravel(one) for one in meta.estimator.scores_.values()])
+    scores = np.concatenate([np.ravel(one) for one in dict(meta.estimator.scores_).values()])
     assert np.isfinite(scores).all()
     assert scores.max() > 0.7
     assert meta.probabilities(probs).shape == (40, n_classes)
