@@ -214,6 +214,8 @@ def fit_meta(labels_N: Labels, members: Sequence[Probs], learner: str, options: 
     exceptions = require("sklearn.exceptions", extra="train")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
+        # scikit-learn announces defaults of later releases, which nobody who stacks has set.
+        warnings.simplefilter("ignore", FutureWarning)
         estimator.fit(features(members), columns_N)
     return MetaLearner(learner, estimator, tuple(map(int, present)), members[0].shape[1])
 

@@ -169,7 +169,7 @@ def _reads(step: Any) -> Iterator[str]:
 def _one_opset(models: Sequence[Any]) -> dict[str, int]:
     """The newest version of each set of operators, in which every model means what it did.
 
-    A model that was written for an older version is as good in the newer if no operator in it was changed between.
+    A model that was written for an older version is as good in the newer if its operators were only extended between.
     """
     newest = dict(OPSETS)
     for model in models:
@@ -193,21 +193,27 @@ def _changed(model: Any, newest: dict[str, int]) -> Iterator[str]:
     if all(version == newest[domain] for domain, version in own.items()):
         return
     for kind, domain in {(step.op_type, _domain(step.domain)) for step in _all_nodes(model.graph)}:
-        if (
-            domain in own
-            and own[domain] != newest[domain]
-            and _since(kind, domain, own) != _since(kind, domain, newest)
-        ):
+        if domain in own and own[domain] != newest[domain] and not _means_the_same(kind, domain, own, newest):
             yield kind
 
 
-def _since(kind: str, domain: str, versions: dict[str, int]) -> int | None:
-    """In which version the meaning that an operator has in these was given to it; `None` for one that ONNX lacks."""
+def _means_the_same(kind: str, domain: str, own: dict[str, int], newest: dict[str, int]) -> bool:
+    """Whether a use of an operator by its older definition is one by the newer: inputs and defaults were only added.
+
+    Most versions of an operator add a number type. What this cannot see, the verification of the joined graph does.
+    """
     defs = require("onnx.defs", extra="train")
     if not defs.has(kind, domain):
-        return None
-    schema = defs.get_schema(kind, versions[domain], domain)
-    return -1 if schema.deprecated else int(schema.since_version)
+        return True
+    old, new = (defs.get_schema(kind, versions[domain], domain) for versions in (own, newest))
+    if old.since_version == new.since_version:
+        return True
+    kept = all(
+        name in new.attributes
+        and attribute.default_value.SerializeToString() == new.attributes[name].default_value.SerializeToString()
+        for name, attribute in old.attributes.items()
+    )
+    return kept and not new.deprecated and new.min_input <= old.min_input and old.max_input <= new.max_input
 
 
 def _all_nodes(graph: Any) -> Iterator[Any]:
