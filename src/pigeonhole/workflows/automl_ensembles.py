@@ -22,7 +22,7 @@ from pigeonhole.compute.job import Conversation
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.evaluation.metrics import auc_weighted
 from pigeonhole.evaluation.primary import PRIMARY_METRICS, PrimaryMetric
-from pigeonhole.export import vote as voted
+from pigeonhole.export import combined
 from pigeonhole.workflows.automl_data import SearchData
 from pigeonhole.workflows.automl_fits import OF_STACK, PROBABILITIES, fit_folder, out_of_fold, read_data
 from pigeonhole.workflows.ensembling import NAMES, Judged, Member, Method, run_ensemble
@@ -130,7 +130,7 @@ def _selection(job: _Job) -> Selection:
 
 def _judged(job: _Job, members: Sequence[Mapping[str, Any]], weights: Sequence[float]) -> Judged:
     """A vote by what its members say of images that they have not learned; with folds, the mean of their scores."""
-    labels_N, probs_NK = job.labels_N, voted([job.probs_NK(member) for member in members], weights)
+    labels_N, probs_NK = job.labels_N, combined([job.probs_NK(member) for member in members], weights, None)
     if job.own.folds is None:
         return Judged(labels_N, probs_NK, job.metric.score(labels_N, probs_NK))
     fold_N = job.own.fold_N
