@@ -52,6 +52,22 @@ def flat_pixels(n_pixels: int, scale: float, result: str) -> tuple[list[Any], li
     return nodes, constants
 
 
+def softplus(source: str, one: str, result: str) -> list[Any]:
+    """Nodes that make log(1 + exp(x)) of fp64 x, whatever its size; `one` names a 1 in fp64.
+
+    ONNX Runtime has `Softplus` in fp64 for models of opset 18 only, and an ensemble may need a newer one.
+    """
+    return [
+        node("Abs", [source], [f"{result}_size"]),
+        node("Neg", [f"{result}_size"], [f"{result}_exponent"]),
+        node("Exp", [f"{result}_exponent"], [f"{result}_share"]),
+        node("Add", [f"{result}_share", one], [f"{result}_sum"]),
+        node("Log", [f"{result}_sum"], [f"{result}_rest"]),
+        node("Relu", [source], [f"{result}_positive"]),
+        node("Add", [f"{result}_positive", f"{result}_rest"], [result]),
+    ]
+
+
 def keep_needed(model: Any, outputs: Sequence[str]) -> None:
     """Removes every node that none of `outputs` needs, in place; a classifier's label output goes this way."""
     needed = set(outputs)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pigeonhole.export.conversion import PIXELS, PREFIX, Piece, by_scikit_learn
-from pigeonhole.export.graph import constant, node
+from pigeonhole.export.graph import constant, node, softplus
 from pigeonhole.models.classical.perceptron import Perceptron
 from pigeonhole.models.classical.scores import ScoredEstimator, Scores
 
@@ -31,11 +31,11 @@ def scored(estimator: ScoredEstimator, n_pixels: int) -> Piece:  # noqa: ARG001 
         # The logarithm of the sigmoid.
         nodes += [
             _step("Neg", [last], "against"),
-            _step("Softplus", ["against"], "costs"),
+            *softplus(f"{PREFIX}against", f"{PREFIX}one", f"{PREFIX}costs"),
             _step("Neg", ["costs"], "log"),
         ]
         last = "log"
-    named = {**_tensors(estimator.scores), "temperature": np.float64(estimator.temperature)}
+    named = {**_tensors(estimator.scores), "temperature": np.float64(estimator.temperature), "one": np.float64(1)}
     return _piece([*nodes, *_shares(last)], named)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pigeonhole.export.conversion import PIXELS, PREFIX, Piece
-from pigeonhole.export.graph import constant, node
+from pigeonhole.export.graph import constant, node, softplus
 from pigeonhole.models.classical.svm import SupportVectorMachine
 
 
@@ -100,13 +100,14 @@ def _decisions(estimator: SupportVectorMachine) -> _Part:
 def _probabilities(estimator: SupportVectorMachine) -> _Part:
     steps = [
         _step("Mul", ["decisions", "steepness"], "steep"),
-        _step("Softplus", ["steep"], "against"),
+        *softplus(f"{PREFIX}steep", f"{PREFIX}one", f"{PREFIX}against"),
         _step("ReduceSum", ["against", "last_axis"], "summed", keepdims=0),
         _step("Div", ["summed", "temperature"], "scores"),
         _step("Softmax", ["scores"], "softmax", axis=1),
         _step("Cast", ["softmax"], "shares", to="float"),
     ]
     return steps, {
+        "one": np.float64(1),
         "steepness": np.float64(-estimator.steepness),
         "temperature": np.float64(-estimator.temperature),
     }
