@@ -29,10 +29,9 @@ def json_schema() -> dict[str, Any]:
     properties["featurization"] = {"anyOf": [properties["featurization"], {"enum": ["auto", "off"]}]}
     properties["training_data"] = {"description": "azureml:NAME:VERSION, a dataset of the workspace"}
     parts["StackSettings"]["properties"]["stack_meta_learner_type"] |= {"examples": list(META_LEARNERS)}
+    algorithm = {"type": "string", "examples": [*ALGORITHMS, NETWORKS]}
     for name in ("allowed_training_algorithms", "blocked_training_algorithms"):
-        parts["Training"]["properties"][name] = {
-            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string", "examples": [*ALGORITHMS, NETWORKS]}}]
-        }
+        parts["Training"]["properties"][name] = {"anyOf": [algorithm, {"type": "array", "items": algorithm}]}
     for name, moved in MOVED.items():
         properties[name] = {"description": f"{moved.phrase} {'.'.join(moved.place)}"}
     _add_others(properties, parts)
