@@ -32,6 +32,11 @@ help:  ## this list
 	.venv-serving-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/serve_peers.txt
 	@touch $@
 
+.venv-automl-peers/installed: benchmarks/automl_peers.txt
+	$(PYTHON) -m venv .venv-automl-peers
+	.venv-automl-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/automl_peers.txt
+	@touch $@
+
 demo: .venv/installed  ## the whole loop: images in, a monitored endpoint out, pictures and figures on the way
 	$(BIN)/python recipes/demo.py
 
@@ -52,8 +57,9 @@ check: .venv/installed-test  ## style, types, floors and walls of the house, and
 readme: .venv/installed  ## runs the README's tours and writes their output and pictures into it
 	$(BIN)/python docs/readme.py
 
-bench: .venv/installed-bench .venv-peers/installed .venv-serving-peers/installed  ## the measurements of benchmarks/RECORDS.md (long; resumable)
-	$(BIN)/python benchmarks/run.py --peers .venv-peers/bin/python --serving-peers .venv-serving-peers/bin/python
+bench: .venv/installed-bench .venv-peers/installed .venv-serving-peers/installed .venv-automl-peers/installed  ## the measurements of benchmarks/RECORDS.md (long; resumable)
+	$(BIN)/python benchmarks/run.py --peers .venv-peers/bin/python --serving-peers .venv-serving-peers/bin/python \
+		--automl-peers .venv-automl-peers/bin/python
 
 soak: .venv/installed-bench  ## a million requests with faults all the time: nothing crashes, nothing leaks (minutes)
 	$(BIN)/python benchmarks/soak.py
@@ -62,4 +68,4 @@ constraints: .venv/installed-test .venv/installed-bench  ## pins what is install
 	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
 
 clean:  ## removes the environments and what the tools left
-	rm -rf .venv .venv-peers .venv-serving-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-serving-peers .venv-automl-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,10 +1,12 @@
 """How the classical presets' parameters were chosen: each candidate judged on validation images, once.
 
     PIGEONHOLE_DATA=FOLDER python benchmarks/choose_classical.py [--only svm-rbf knn …]
+    PIGEONHOLE_DATA=FOLDER python benchmarks/choose_classical.py --by-writer --only svm-rbf-virtual
 
-The data are the first 42,000 MNIST training images, 10% of them for validation, as `ingest` splits them; the test
-split is never opened. A candidate is a preset with the settings named. Its figures are kept in
-`.benchmarks/choose_classical/`, so that the script can be stopped and gone on with.
+The data are the first 42,000 MNIST training images, 10% of them for validation, as `ingest` splits them; or, by
+writer, all 60,000, a tenth of the writers for validation. The test split is never opened. A candidate is a preset
+with the settings named. Its figures are kept in `.benchmarks/choose_classical/`, so that the script can be stopped
+and gone on with.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 import numpy as np
 
 import pigeonhole as ph
+import validation_images
 from pigeonhole import data, models
 from pigeonhole.core.workspace import Workspace
 
@@ -42,6 +45,13 @@ CANDIDATES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"steepness": 16.0},
         {"temperature": 1.0},
         {"temperature": 3.0},
+    ),
+    "svm-rbf-virtual": (
+        {},
+        {"virtual_shifts": 4},
+        {"virtual_shifts": 4, "gamma": 1.5},
+        {"virtual_shifts": 4, "gamma": 1.5, "pca_components": 70},
+        {"virtual_shifts": 8, "gamma": 1.5, "pca_components": 70},
     ),
     "random-forest": (
         {},
@@ -84,39 +94,55 @@ CANDIDATES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"pca_components": 40},
         {"pca_components": 80},
     ),
+    "linear-svm": ({}, {"C": 0.003}, {"C": 0.03}, {"temperature": 0.2}, {"temperature": 0.6}, {"scaler": "pca"}),
+    "sgd": ({}, {"alpha": 3e-4}, {"alpha": 3e-5}, {"scaler": "pca"}),
+    "gaussian-naive-bayes": (
+        {},
+        {"temperature": 10.0},
+        {"temperature": 100.0},
+        {"var_smoothing": 0.03},
+        {"var_smoothing": 0.3},
+        {"scaler": "pca"},
+    ),
+    "multinomial-naive-bayes": ({}, {"temperature": 3.0}, {"temperature": 30.0}, {"alpha": 0.1}),
+    "bernoulli-naive-bayes": ({}, {"temperature": 5.0}, {"temperature": 20.0}, {"binarize": 0.2}),
+    "decision-tree": ({}, {"criterion": "gini"}, {"min_samples_leaf": 2}, {"min_samples_leaf": 10}),
+    "mlp": ({}, {"max_iter": 40}, {"hidden": 256}, {"learning_rate_init": 2e-3}),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=list(CANDIDATES), default=list(CANDIDATES))
+    parser.add_argument("--by-writer", action="store_true", help="no writer of a validation image is trained on")
     options = parser.parse_args()
-    images = training_data()
-    print(f"{len(images.train_labels_N):,} training images, {IMAGES - len(images.train_labels_N):,} for validation")
-    print(f"{'candidate':<46} {'accuracy':>9} {'log loss':>9} {'seconds':>8} {'of cores':>9} {'parameters':>11}")
+    folder = FOLDER / "by-writer" if options.by_writer else FOLDER
+    images = validation_images.training_data(folder) if options.by_writer else training_data()
+    print(f"{len(images.train_labels_N):,} training images, {len(images.validation[1]):,} for validation")
+    print(f"{'candidate':<64} {'accuracy':>9} {'log loss':>9} {'seconds':>8} {'of cores':>9} {'parameters':>11}")
     for key in options.only:
         for settings in CANDIDATES[key]:
-            print(line(key, settings, measured(key, settings, images)), flush=True)
+            print(line(key, settings, measured(key, settings, images, folder)), flush=True)
 
 
 def line(key: str, settings: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     changed = ", ".join(f"{name} {value}" for name, value in settings.items()) or "as it is"
     return (
-        f"{f'{key}: {changed}':<46} {figures['validation_accuracy']:>9.2%} {figures['validation_loss']:>9.4f}"
+        f"{f'{key}: {changed}':<64} {figures['validation_accuracy']:>9.2%} {figures['validation_loss']:>9.4f}"
         f" {figures['seconds']:>8.1f} {figures['core_seconds']:>9.1f} {figures['parameters']:>11,}"
     )
 
 
-def measured(key: str, settings: Mapping[str, Any], images: models.TrainingData) -> dict[str, Any]:
+def measured(key: str, settings: Mapping[str, Any], images: models.TrainingData, folder: Path) -> dict[str, Any]:
     """One candidate's figures, measured now or on an earlier day; every setting is part of the file's name."""
-    spec = models.resolve(key, settings)
+    spec = models.resolve(key.removesuffix("-virtual"), settings)
     name = "-".join(f"{value}" for value in spec.parameters.values())
-    path = FOLDER / f"{key}-{name}.json"
+    path = folder / f"{key}-{name}.json"
     if path.is_file():
         kept: dict[str, Any] = json.loads(path.read_text())
         return kept
     before = time.process_time()
-    trained = models.fit(spec, images, seed=0, folder=FOLDER)
+    trained = models.fit(spec, images, seed=0, folder=folder)
     record = trained.history[0]
     figures = {
         "validation_accuracy": record["validation_accuracy"],

@@ -1,9 +1,9 @@
 """Repeats the measurements of RECORDS.md, one after the other; what is finished is not measured again.
 
-    PIGEONHOLE_DATA=FOLDER python benchmarks/run.py --peers PYTHON --serving-peers PYTHON
+    PIGEONHOLE_DATA=FOLDER python benchmarks/run.py --peers PYTHON --serving-peers PYTHON --automl-peers PYTHON
 
-`--peers` and `--serving-peers` are Pythons with what training and serving are measured beside (`make bench` makes
-them); serving also wants wrk, a package of Debian. What each measurement prints goes to `.benchmarks/NAME.txt`; remove
+They are Pythons with what training, serving and AutoML are measured beside (`make bench` makes them); serving also wants
+wrk, a package of Debian. What each measurement prints goes to `.benchmarks/NAME.txt`; remove
 a file to measure again. Leave the machine alone meanwhile.
 """
 
@@ -23,6 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default=sys.executable, help="a Python with the peers installed")
     parser.add_argument("--serving-peers", default=sys.executable, help="a Python with the servers installed")
+    parser.add_argument("--automl-peers", default=sys.executable, help="a Python with FLAML and AutoGluon")
     options = parser.parse_args()
     if not os.environ.get("PIGEONHOLE_DATA"):
         print("PIGEONHOLE_DATA names no folder; the measurements need the full MNIST below it", file=sys.stderr)
@@ -44,6 +45,8 @@ def main() -> int:
         "choose-cnn-tiny": ["choose_cnn_tiny.py"],
         "choose-cnn-best": ["choose_cnn_best.py", "--seeds", "1"],
         "ensembles": ["ensembles.py"],
+        "automl": ["automl.py", "--peers", options.automl_peers],
+        "automl-budget": ["automl_budget.py"],
     }
     failed = [name for name, command in measurements.items() if not measured(name, command)]
     return 1 if failed else 0

@@ -61,12 +61,13 @@ class Budget:
         """Until a first model is waited for no longer."""
         return self.left_s + _FOR_A_FIRST * self.grace_s
 
-    def fits_left_s(self, slowest_ms: list[float]) -> float:
+    def fits_left_s(self, slowest_ms: list[float], set_aside: float = 0.0) -> float:
         """Until the fits must have ended.
 
         Args:
             slowest_ms: latencies of the exported models; those that an ensemble could have say how long it will take.
+            set_aside: a share of the budget for what follows the fits besides.
         """
         ensemble_s = sum(sorted(slowest_ms)[-_MEMBERS:]) / 1000 * _VERIFIED
         reserve_s = max(_RESERVE_AT_LEAST_S, 4.0 + ensemble_s)
-        return self.left_s - min(reserve_s, _RESERVE_AT_MOST * self.budget_s)
+        return self.left_s - min(reserve_s, _RESERVE_AT_MOST * self.budget_s) - set_aside * self.budget_s

@@ -8,9 +8,11 @@ from typing import Any
 
 from pigeonhole.automl.candidates import Candidate
 
-# What is held out: the validation split, one fold of several, or nothing (the last fit after all folds are known).
+# What is held out: the validation split, one fold of several, nothing (the last fit after all folds are known), or the
+# validation split and a share of the training images (the second fit of a member, by which a stack is judged).
 HOLD_OUT = "hold-out"
 ALL = "all"
+REFIT = "refit"
 STATES = ("running", "ok", "stopped", "not-applicable", "failed")
 
 

@@ -53,6 +53,7 @@ class Plan:
         exit_score: what is good enough.
         max_trials: how many fits may be begun.
         trial_timeout_s: what one fit may take.
+        set_aside: a share of the budget that fits leave for what comes after them.
     """
 
     facts: Facts
@@ -66,6 +67,7 @@ class Plan:
     exit_score: float | None = None
     max_trials: int | None = None
     trial_timeout_s: float | None = None
+    set_aside: float = 0.0
 
 
 # A fit's job, given the seconds in which it must have ended.
@@ -114,7 +116,9 @@ class Search:
     def __post_init__(self) -> None:
         # What a kill, an interruption or the end of a smaller budget cut is fitted first; networks go on from their
         # checkpoints.
-        self.tried = [replace(one, state="running", reason=None) if _was_cut(one) else one for one in self.record.fits()]
+        self.tried = [
+            replace(one, state="running", reason=None) if _was_cut(one) else one for one in self.record.fits()
+        ]
         self._waiting = [one for one in self.tried if one.is_running]
 
     def run(self) -> Ended:
@@ -173,7 +177,7 @@ class Search:
     def _left_s(self) -> float:
         """Until the fits must have ended: a first model is waited for a little longer than the rest."""
         exported = [one.latency_ms for one in self.tried if one.run_id is not None and one.latency_ms is not None]
-        return self.budget.fits_left_s(exported) if exported else self.budget.first_left_s
+        return self.budget.fits_left_s(exported, self.plan.set_aside) if exported else self.budget.first_left_s
 
     def _running(self) -> list[Tried]:
         waiting = {one.number for one in self._waiting}

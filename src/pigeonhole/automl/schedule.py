@@ -58,9 +58,10 @@ def _by_track(now: Situation) -> Fit | None:
 def _is_turn_of_estimators(now: Situation, left_s: float) -> bool:
     if not now.networks:
         return True
-    if now.facts.slots == 1:
-        return _spent_s(now, "estimator") < share(now) * (_spent_s(now, "estimator") + _spent_s(now, "network"))
-    return left_s > 0 and any(tried.is_running and tried.fit.candidate.kind == "network" for tried in now.tried)
+    network_runs = any(tried.is_running and tried.fit.candidate.kind == "network" for tried in now.tried)
+    spent_s = _spent_s(now, "estimator")
+    is_behind = spent_s < share(now) * (spent_s + _spent_s(now, "network"))
+    return is_behind or (left_s > 0 and network_runs and now.facts.slots > 1)
 
 
 def _allowance_s(now: Situation) -> float:

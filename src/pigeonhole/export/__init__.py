@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 from pigeonhole.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from pigeonhole.export.ensemble import Part as Part
+    from pigeonhole.export.ensemble import combined as combined
+    from pigeonhole.export.ensemble import ensemble_bundle as ensemble_bundle
     from pigeonhole.export.foreign import import_onnx as import_onnx
     from pigeonhole.export.own import to_bundle as to_bundle
 
-_WHERE = {"import_onnx": "foreign", "to_bundle": "own"}
-__all__ = ["import_onnx", "to_bundle"]
+_WHERE = {
+    "Part": "ensemble",
+    "combined": "ensemble",
+    "ensemble_bundle": "ensemble",
+    "import_onnx": "foreign",
+    "to_bundle": "own",
+}
+__all__ = ["Part", "combined", "ensemble_bundle", "import_onnx", "to_bundle"]
 
 __getattr__ = lazy(__name__, _WHERE)

@@ -18,7 +18,7 @@ from pigeonhole.automl.budget import Budget
 from pigeonhole.automl.candidates import Candidate, estimators, networks
 from pigeonhole.automl.fits import Tried
 from pigeonhole.automl.leaderboard import LeaderboardRow, rows
-from pigeonhole.automl.loop import INTERRUPTED, Ended, Plan, Search
+from pigeonhole.automl.loop import INTERRUPTED, Ended, JobOfFit, Plan, Search
 from pigeonhole.automl.record import SearchRecord
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.automl.situation import Epochs
@@ -33,12 +33,13 @@ from pigeonhole.models.spec import Scalar
 from pigeonhole.sweep.naming import sweep_name
 from pigeonhole.workflows import automl_ends
 from pigeonhole.workflows.automl_data import SearchData
-from pigeonhole.workflows.automl_fits import FUNCTION
 from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
 
 SEARCHES = "automl"
 # A job is asked to end, and then made to: the promise leaves no more.
 _JOB_GRACE_S = 1.0
+# Of the budget, the second fits of a stack's members, where there are no folds to tell its score by.
+_FOR_A_STACK = 0.08
 
 
 class AutomlView(Protocol):
@@ -134,7 +135,7 @@ def _made(space: Workspace, dataset: str | None, settings: AutomlSettings) -> _M
     searches = space.folder(SEARCHES)
     folder = searches / sweep_name(searches, settings.name or source.name, settings.identity(source.sha256))
     (folder / "logs").mkdir(parents=True, exist_ok=True)
-    own = SearchData(source, settings.folds, settings.seed)
+    own = SearchData(source, settings.folds, settings.seed, settings.meta_learner_share)
     return _Made(space, settings, own, folder, _plan(settings, own))
 
 
@@ -168,6 +169,7 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
         exit_score=settings.exit_score,
         max_trials=settings.max_trials,
         trial_timeout_s=settings.trial_timeout_s,
+        set_aside=_FOR_A_STACK if settings.stack and settings.folds is None else 0.0,
     )
 
 
@@ -219,7 +221,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
         found = automl_ends.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
         if not canceled:
             with _interruptible(view):
-                found = automl_ends.with_ensembles(found, compute, budget, view.on_note)
+                found = automl_ends.with_ensembles(found, made.plan, compute, budget, view.on_note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
         board = _board(made, ended.tried)
         outcome = automl_ends.outcome(found, board, status, budget, ended.why)
@@ -238,24 +240,11 @@ def _interruptible(view: AutomlView) -> Iterator[None]:
         view.on_note("interrupted: the rest is left out")
 
 
-def _jobs(made: _Made) -> Any:
-    every = {
-        "workspace": str(made.space.root),
-        "dataset": made.dataset,
-        "folds": made.settings.folds,
-        "seed": made.settings.seed,
-        "folder": str(made.folder),
-        "search": made.name,
-        "command": f"pigeonhole automl {made.dataset} --seed {made.settings.seed}",
-        "metric": made.settings.primary_metric,
-    }
+def _jobs(made: _Made) -> JobOfFit:
+    every = automl_ends.shared_arguments(made.settings, made.own, made.folder, made.space)
 
     def job(one: Tried, left_s: float) -> Job:
-        fit = one.fit
-        arguments = {**every, "candidate": fit.candidate.to_dict(), "images": fit.images, "part": fit.part}
-        return Job(
-            fit.key, made.folder / "logs" / f"fit-{one.number:04}.log", FUNCTION, {**arguments, "left_s": left_s}
-        )
+        return automl_ends.fit_job(one.fit, left_s, every, made.folder / "logs" / f"fit-{one.number:04}.log")
 
     return job
 

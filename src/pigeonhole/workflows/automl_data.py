@@ -13,7 +13,8 @@ import numpy.typing as npt
 from pigeonhole import data
 from pigeonhole.automl import dealing
 from pigeonhole.automl.facts import Facts
-from pigeonhole.automl.fits import ALL, HOLD_OUT
+from pigeonhole.automl.fits import ALL, HOLD_OUT, REFIT
+from pigeonhole.automl.stacking import TRAIN_PERCENTAGE, twenty_percent
 from pigeonhole.core.errors import SpecError
 
 Rows = npt.NDArray[np.int64]
@@ -27,11 +28,13 @@ class SearchData:
         source: the dataset.
         folds: how many; `None` where the validation split is the hold-out.
         seed: of the search.
+        stack_share: of the training images, held out by the second fits of a stack's members.
     """
 
     source: data.Dataset
     folds: int | None
     seed: int
+    stack_share: float = TRAIN_PERCENTAGE
 
     @property
     def rows(self) -> Rows:
@@ -47,15 +50,22 @@ class SearchData:
             part: what is held out.
         """
         rows = self.rows
-        kept = rows if part in {HOLD_OUT, ALL} else rows[self._fold_N(rows) != _number(part)]
+        if part == REFIT:
+            return np.setdiff1d(rows, self.stack_rows())
+        kept = rows if part in {HOLD_OUT, ALL} else rows[self.fold_N != _number(part)]
         return kept[dealing.sample(self.source.labels_N[kept], self._count(images, part, len(kept)), self.seed)]
 
     def held_rows(self, part: str) -> Rows:
         """What a fit is scored on; none where nothing is held out."""
-        if part == HOLD_OUT:
+        if part in {HOLD_OUT, REFIT}:
             return self.source.rows("validation")
         rows = self.rows
-        return rows[:0] if part == ALL else rows[self._fold_N(rows) == _number(part)]
+        return rows[:0] if part == ALL else rows[self.fold_N == _number(part)]
+
+    def stack_rows(self) -> Rows:
+        """The training images that a stack's second meta learner is fitted on."""
+        rows = self.rows
+        return rows[twenty_percent(self.source.labels_N[rows], share=self.stack_share, seed=self.seed)]
 
     def facts(self, slots: int) -> Facts:
         """What decisions may know of it.
@@ -75,8 +85,10 @@ class SearchData:
         """With all images and a fold held out, all that are left."""
         return there if images >= len(self.rows) and part != HOLD_OUT else images
 
-    def _fold_N(self, rows: Rows) -> Rows:
-        groups = self.source.groups_N
+    @property
+    def fold_N(self) -> Rows:
+        """The fold of each of `rows`, from 1."""
+        rows, groups = self.rows, self.source.groups_N
         return dealing.folds(
             self.source.labels_N[rows], self.folds or 1, self.seed, None if groups is None else groups[rows]
         )

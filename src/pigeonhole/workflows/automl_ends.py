@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from pigeonhole.automl.budget import Budget
-from pigeonhole.automl.fits import ALL, HOLD_OUT, Tried
-from pigeonhole.automl.leaderboard import LeaderboardRow, best_row, history, ranked
+from pigeonhole.automl.fits import ALL, HOLD_OUT, REFIT, Fit, Tried
+from pigeonhole.automl.leaderboard import LeaderboardRow, best_row, history, ranked, rows
+from pigeonhole.automl.loop import Plan
+from pigeonhole.automl.pace import Pace
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.compute.job import Compute, Job, Outcome
 from pigeonhole.core.errors import BudgetError, GateError, TrainingError, listing
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.workflows.automl_data import SearchData
-from pigeonhole.workflows.automl_fits import fit_folder
+from pigeonhole.workflows.automl_ensembles import CHOOSE, MAKE
+from pigeonhole.workflows.automl_fits import FUNCTION, OF_STACK, fit_folder
 from pigeonhole.workflows.automl_outcome import AutomlOutcome
 
-_MODULE = "pigeonhole.workflows.automl_ensembles"
 _NAMES = {"vote": ("voting-ensemble", "VotingEnsemble"), "stack": ("stack-ensemble", "StackEnsemble")}
 _LEAST_S = 1.5
+# What is kept of the time for joining, once members of a stack are fitted again.
+_TO_JOIN_S = 4.0
 Note = Callable[[str], None]
 
 
@@ -67,88 +71,160 @@ class Found:
             one for one in self.tried if one.is_ok and one.run_id and one.fit.images == images and one.fit.part == part
         ]
 
+    def score(self, one: Tried) -> float:
+        """The candidate's, over all its folds."""
+        key = one.fit.candidate.key
+        return next(row.score or 0.0 for row in rows(self.tried) if row.candidate == key)
 
-def with_ensembles(found: Found, compute: Compute, budget: Budget, note: Note) -> Found:
+
+def shared_arguments(settings: AutomlSettings, own: SearchData, folder: Path, space: Workspace) -> dict[str, Any]:
+    """What every job of a search is given."""
+    return {
+        "workspace": str(space.root),
+        "dataset": own.source.ref,
+        "folds": own.folds,
+        "seed": own.seed,
+        "stack_share": own.stack_share,
+        "folder": str(folder),
+        "search": folder.name,
+        "command": f"pigeonhole automl {own.source.ref} --seed {own.seed}",
+        "metric": settings.primary_metric,
+    }
+
+
+def fit_job(fit: Fit, left_s: float, every: Mapping[str, Any], log: Path) -> Job:
+    """The job of a fit that must have ended after `left_s`."""
+    arguments = {**every, "candidate": fit.candidate.to_dict(), "images": fit.images, "part": fit.part}
+    return Job(fit.key, log, FUNCTION, {**arguments, "left_s": left_s})
+
+
+def with_ensembles(found: Found, plan: Plan, compute: Compute, budget: Budget, note: Note) -> Found:
     """The same with the ensembles that are wanted and that the time allows."""
     for method in [name for name in ("vote", "stack") if getattr(found.settings, name)]:
         key, name = _NAMES[method]
         note(f"making the {name}")
-        row, members = _ensemble(found, method, compute, budget)
+        row, members = _ensemble(found, plan, method, compute, budget)
         found = replace(found, ensembles=(*found.ensembles, row), members={**found.members, **{key: members}})
     return replace(found, members={key: members for key, members in found.members.items() if members})
 
 
-def _ensemble(found: Found, method: str, compute: Compute, budget: Budget) -> tuple[LeaderboardRow, Mapping[str, Any]]:
+def _ensemble(
+    found: Found, plan: Plan, method: str, compute: Compute, budget: Budget
+) -> tuple[LeaderboardRow, Mapping[str, Any]]:
     key, name = _NAMES[method]
-    left_s = budget.end_left_s
-    why = _why_not(found, method, left_s)
-    if why is not None:
-        return _row(key, name, "not-applicable", reason=why), {}
-    ended = _done(compute, _ensemble_job(found, method), left_s)
-    seconds = round(ended.seconds, 3)
-    if ended.state != "Completed":
-        state = "stopped" if ended.state in {"TimedOut", "Canceled"} else "failed"
-        reason = "the time of the search was over" if state == "stopped" else ended.error or ended.state
-        return _row(key, name, state, seconds=seconds, reason=reason), {}
-    value: dict[str, Any] = ended.value
-    if value.get("reason"):
-        return _row(key, name, "not-applicable", seconds=seconds, reason=value["reason"]), {}
+    began_s = budget.now_s
+    try:
+        chosen = _chosen(found, plan, method, compute, budget)
+        value = _value(compute, _job(found, MAKE, method, found.eligible, weights=chosen["weights"]), budget.end_left_s)
+    except _NotMadeError as why:
+        seconds = round(budget.now_s - began_s, 3)
+        return _row(key, name, why.state, seconds=seconds, reason=str(why)), {}
     figures = {field_: value[field_] for field_ in ("score", "low", "high", "latency_ms", "size_bytes", "run_id")}
-    members = {"members": value["members"], "score": value["score"], "best_individual_score": value["best_individual"]}
-    return _row(key, name, "ok", seconds=seconds, images=len(found.own.rows), **figures), members
+    told = {"members": value["members"], "score": value["score"], "best_individual_score": chosen["best_individual"]}
+    seconds = round(budget.now_s - began_s, 3)
+    return _row(key, name, "ok", seconds=seconds, images=len(found.own.rows), **figures), told
 
 
-def _why_not(found: Found, method: str, left_s: float) -> str | None:
-    if len(found.eligible) < 2:
-        return f"{len(found.eligible)} model{'' if len(found.eligible) == 1 else 's'} of all images to be joined"
-    if left_s < _LEAST_S:
-        return "the budget left no time for it"
-    if method == "stack" and found.own.folds is None and not _refits(found):
-        return "its members would have to be fitted again on 80% of the images, and the budget left no time for that"
-    return None
+class _NotMadeError(Exception):
+    """That there is no ensemble, why, and the state of its row."""
+
+    def __init__(self, state: str, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
 
 
-def _refits(found: Found) -> bool:  # noqa: ARG001 - see `automl_ensembles`
-    """Whether members were fitted a second time, on the images that a stack's score may be told by."""
-    return False
+def _chosen(found: Found, plan: Plan, method: str, compute: Compute, budget: Budget) -> dict[str, Any]:
+    """Who is in it, with weights."""
+    eligible = found.eligible
+    if len(eligible) < 2:
+        models = f"{len(eligible)} model{'' if len(eligible) == 1 else 's'} of all images"
+        raise _NotMadeError("not-applicable", f"{models} to be joined; two at least make an ensemble")
+    if budget.end_left_s < _LEAST_S:
+        raise _NotMadeError("not-applicable", "the budget left no time for it")
+    if method == "vote" or found.own.folds is not None:
+        return _value(compute, _job(found, CHOOSE, method, eligible), budget.end_left_s)
+    pace = Pace(plan.declared, found.tried)
+    left_s = min(budget.left_s, budget.end_left_s) - _TO_JOIN_S
+    affordable = [one for one in eligible if pace.of(one.fit.candidate, one.fit.images, exported=False) <= left_s]
+    if len(affordable) < 2:
+        raise _NotMadeError(
+            "not-applicable",
+            "its members are fitted a second time on 80% of the images, so that its score is honest, and there were"
+            f" {max(0.0, left_s):.0f} s left for that; a larger budget, or n_cross_validations, brings it",
+        )
+    chosen = _value(compute, _job(found, CHOOSE, method, affordable), left_s)
+    by_key = {one.fit.candidate.key: one for one in affordable}
+    wanted = [by_key[key] for key in chosen["weights"]]
+    refitted = _refitted(found, plan, wanted, compute, budget)
+    weights = {key: weight for key, weight in chosen["weights"].items() if key in refitted}
+    if len(weights) < 2:
+        raise _NotMadeError("stopped", "too few of its members were fitted a second time before the budget ended")
+    return {**chosen, "weights": weights}
 
 
-def _ensemble_job(found: Found, method: str) -> Job:
+def _refitted(found: Found, plan: Plan, wanted: Sequence[Tried], compute: Compute, budget: Budget) -> set[str]:
+    """The keys of those that were fitted a second time on 80% of the images, the most important first."""
+    every = shared_arguments(found.settings, found.own, found.folder, found.space)
+    waiting = [replace(one.fit, part=REFIT) for one in wanted]
+    done = {fit.candidate.key for fit in waiting if (fit_folder(found.folder, fit) / OF_STACK).is_file()}
+    waiting = [fit for fit in waiting if fit.candidate.key not in done]
+    keys = {fit.key: fit.candidate.key for fit in waiting}
+    while waiting or compute.free < compute.slots:
+        left_s = budget.end_left_s - _TO_JOIN_S
+        while waiting and compute.free and left_s > 0:
+            fit = waiting.pop(0)
+            log = found.folder / "logs" / f"refit-{fit.candidate.key.replace('/', '-')}.log"
+            job = fit_job(fit, left_s, every, log)
+            compute.submit(replace(job, deadline_s=max(0.5, left_s), memory_bytes=plan.memory_bytes))
+        if compute.free == compute.slots:
+            break
+        for event in compute.events(None):
+            if isinstance(event, Outcome) and event.state == "Completed":
+                done.add(keys[event.key])
+    return done
+
+
+def _job(
+    found: Found, function: str, method: str, eligible: Sequence[Tried], weights: Mapping[str, float] | None = None
+) -> Job:
     members = [
         {
             "candidate": one.fit.candidate.key,
             "name": one.fit.candidate.name,
             "run_id": one.run_id,
-            "score": one.score,
-            "folder": str(fit_folder(found.folder, one.fit)),
+            "score": found.score(one),
             "fit": {"candidate": one.fit.candidate.to_dict(), "images": one.fit.images, "part": one.fit.part},
         }
-        for one in found.eligible
+        for one in eligible
     ]
     arguments = {
-        "workspace": str(found.space.root),
-        "dataset": found.own.source.ref,
-        "folds": found.own.folds,
-        "seed": found.own.seed,
-        "search": found.folder.name,
-        "folder": str(found.folder),
+        **shared_arguments(found.settings, found.own, found.folder, found.space),
         "method": method,
-        "metric": found.settings.primary_metric,
         "max_trials": found.settings.max_trials,
         "meta_learner": found.settings.meta_learner,
         "meta_learner_arguments": found.settings.meta_learner_arguments,
         "members": members,
+        "weights": weights,
     }
-    return Job(f"ensemble/{method}", found.folder / "logs" / f"{method}.log", f"{_MODULE}:make", arguments)
+    return Job(f"ensemble/{method}", found.folder / "logs" / f"{method}.log", function, arguments)
 
 
-def _done(compute: Compute, job: Job, left_s: float) -> Outcome:
-    """Runs one job to its end, or to the end of the time."""
+def _value(compute: Compute, job: Job, left_s: float) -> dict[str, Any]:
+    """What a job returns that is run to its end, or to the end of the time.
+
+    Raises:
+        _NotMadeError: it did not come to its end.
+    """
     compute.submit(replace(job, deadline_s=max(0.5, left_s)))
     while True:
         for event in compute.events(None):
             if isinstance(event, Outcome) and event.key == job.key:
-                return event
+                if event.state == "Completed":
+                    value: dict[str, Any] = event.value
+                    return value
+                if event.state in {"TimedOut", "Canceled"}:
+                    raise _NotMadeError("stopped", "the time of the search was over")
+                raise _NotMadeError("failed", event.error or event.state)
 
 
 def _row(key: str, name: str, state: str, seconds: float = 0.0, **known: Any) -> LeaderboardRow:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from pigeonhole import data, models, tracking
 from pigeonhole.automl.candidates import Candidate
-from pigeonhole.automl.fits import ALL, HOLD_OUT, Fit, fold
+from pigeonhole.automl.fits import ALL, HOLD_OUT, REFIT, Fit, fold
 from pigeonhole.compute.job import Conversation
 from pigeonhole.core.files import write_bytes
 from pigeonhole.core.seeds import derive
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pigeonhole.models.networks.training.loop import Trainer
 
 FUNCTION = f"{__name__}:fit_candidate"
-PROBABILITIES = "held_out_probs.npy"
+PROBABILITIES, OF_STACK = "held_out_probs.npy", "stack_probs.npy"
 _AT_ONCE = 5000
 # Of the seconds left, what training may take: predicting, exporting and verifying come after it.
 _FOR_TRAINING = 0.93
@@ -58,7 +58,7 @@ class _Job:
     def of(cls, arguments: Mapping[str, Any]) -> _Job:
         space = Workspace(Path(arguments["workspace"]))
         fit = Fit(Candidate.from_dict(arguments["candidate"]), arguments["images"], arguments["part"])
-        own = SearchData(data.open_dataset(space, arguments["dataset"]), arguments["folds"], arguments["seed"])
+        own = read_data(space, arguments)
         folder = fit_folder(Path(arguments["folder"]), fit)
         folder.mkdir(parents=True, exist_ok=True)
         return cls(
@@ -74,6 +74,12 @@ class _Job:
         )
 
 
+def read_data(space: Workspace, arguments: Mapping[str, Any]) -> SearchData:
+    """The data of a search, from the arguments of one of its jobs."""
+    source = data.open_dataset(space, arguments["dataset"])
+    return SearchData(source, arguments["folds"], arguments["seed"], arguments["stack_share"])
+
+
 def fit_folder(folder: Path, fit: Fit) -> Path:
     """Where a fit's files go, in the search's own folder."""
     safe = fit.candidate.key.replace("/", "-")
@@ -85,7 +91,10 @@ def fit_candidate(arguments: Mapping[str, Any], conversation: Conversation) -> d
     job = _Job.of(arguments)
     start = time.perf_counter()
     trained = _trained(job)
-    probs_NK = _held_out(job, trained)
+    probs_NK = _kept(job, trained, job.own.held_rows(job.fit.part), PROBABILITIES)
+    if job.fit.part == REFIT:
+        _kept(job, trained, job.own.stack_rows(), OF_STACK)
+        return {}
     figures = _figures(job, probs_NK, time.perf_counter() - start)
     answer = conversation.ask({"figures": figures})
     return _exported(job, trained, probs_NK, figures) if answer["export"] else {}
@@ -128,16 +137,16 @@ class _InTime(models.Callback):
             trainer.state.stop = True
 
 
-def _held_out(job: _Job, trained: models.Trained) -> Probs:
-    """The trained model's probabilities for what was held out, kept in the fit's folder."""
-    images_NHWC, rows = job.own.source.images_NHWC, job.own.held_rows(job.fit.part)
+def _kept(job: _Job, trained: models.Trained, rows: npt.NDArray[np.int64], name: str) -> Probs:
+    """The trained model's probabilities for some rows, kept in the fit's folder."""
+    images_NHWC = job.own.source.images_NHWC
     blocks = [
         trained.probabilities(images_NHWC[rows[start : start + _AT_ONCE]]) for start in range(0, len(rows), _AT_ONCE)
     ]
     probs_NK = np.concatenate([np.zeros((0, len(job.own.source.class_names)), np.float32), *blocks])
     buffer = io.BytesIO()
     np.save(buffer, probs_NK, allow_pickle=False)
-    write_bytes(job.folder / PROBABILITIES, buffer.getvalue())
+    write_bytes(job.folder / name, buffer.getvalue())
     return probs_NK
 
 

@@ -13,6 +13,8 @@ from pigeonhole.workflows.script_models import only_onnx_file, onnx_files, whole
 
 VERIFICATION_IMAGES = 1000
 _ENOUGH = 200
+# Kinds of runs whose bundle is part of making them: nothing else is kept of which it could be made later.
+_EXPORTED_WHEN_MADE = {"estimator", "ensemble"}
 
 
 def export_run(run: tracking.Run, source: data.Dataset, trained: models.Trained | None = None) -> bundle.Bundle:
@@ -31,7 +33,7 @@ def export_run(run: tracking.Run, source: data.Dataset, trained: models.Trained 
     if run.record["spec"]["kind"] == tracking.SCRIPT:
         return script_bundle(run, source)
     if trained is None:
-        if run.record["spec"]["kind"] == "estimator":
+        if run.record["spec"]["kind"] in _EXPORTED_WHEN_MADE:
             raise GateError(
                 f"run {run.id} has no bundle: its training did not end", "a finished run", f"run again: {run.command()}"
             )
@@ -54,7 +56,7 @@ def export_run(run: tracking.Run, source: data.Dataset, trained: models.Trained 
             "seed": run.record["seed"],
         },
     )
-    _note(run, made, made.lineage["verification"]["images"])
+    note_bundle(run, made, made.lineage["verification"]["images"])
     return made
 
 
@@ -95,11 +97,12 @@ def script_bundle(run: tracking.Run, source: data.Dataset) -> bundle.Bundle:
         folder=run.bundle,
         lineage={"run": run.id, **lineage},
     )
-    _note(run, made, len(rows))
+    note_bundle(run, made, len(rows))
     return made
 
 
-def _note(run: tracking.Run, made: bundle.Bundle, verified: int) -> None:
+def note_bundle(run: tracking.Run, made: bundle.Bundle, verified: int) -> None:
+    """Puts what was measured of a run's bundle among its figures."""
     latency_ms = made.lineage["performance"]["us_per_image_batch_1"] / 1000
     run.add_metrics({"bundle_size_bytes": made.size_bytes, "verified_images": verified, "latency_ms": latency_ms})
 

@@ -10,7 +10,7 @@ from typing import Any
 from pigeonhole import data, endpoints, tracking
 from pigeonhole.core.errors import NotFoundError, UsageError
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.runs import describe, find_run
+from pigeonhole.workflows.runs import describe, find_run, members_of
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,13 @@ def _of_model(space: Workspace, ref: str) -> Iterator[Step]:
 
 
 def _of_run(space: Workspace, ref: str) -> Iterator[Step]:
-    run = describe(find_run(space, ref))
+    found = find_run(space, ref)
+    run = describe(found)
     yield Step("run", run.run_id, f"{run.model}, seed {run.seed}, {run.created_at}")
     if run.parent:
         yield from (step for step in _of_run(space, run.parent.partition(":")[0]) if step.kind == "run")
+    for member in members_of(found):
+        yield from (step for step in _of_run(space, member) if step.kind == "run")
     yield from _of_dataset(space, run.dataset)
 
 

@@ -97,6 +97,11 @@ def describe(run: tracking.Run) -> RunSummary:
     )
 
 
+def members_of(run: tracking.Run) -> tuple[str, ...]:
+    """The runs whose models an ensemble is made of, in its order; none for any other run."""
+    return tuple(member["run_id"] for member in run.record["spec"].get("ensemble", {}).get("members", ()))
+
+
 def run(ref: str, *, workspace: WorkspaceLike = None) -> RunSummary:
     """The run that `ref` names.
 
@@ -206,9 +211,11 @@ def remove(ref: str, *, workspace: WorkspaceLike = None) -> str:
     """Removes a run and returns its id.
 
     Raises:
-        ConflictError: a registered model came from it, another run started from it, or it is being written.
+        ConflictError: a registered model came from it, another run started from it or is an ensemble with it, or it is
+            being written.
     """
     space = Workspace.find(workspace)
     found = find_run(space, ref)
     needed_by = [f"model {version.ref}" for version in tracking.list_versions(space) if version.run_id == found.id]
+    needed_by += [f"run {one.id}" for one in tracking.Runs(space).list() if found.id in members_of(one)]
     return tracking.Runs(space).remove(found.id, needed_by)

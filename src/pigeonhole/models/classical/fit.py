@@ -179,9 +179,7 @@ def _facts(data: TrainingData) -> dict[str, Any]:
     }
 
 
-def _record(
-    trained: TrainedEstimator, data: TrainingData, trained_s: float, scores_training: bool
-) -> dict[str, Any]:
+def _record(trained: TrainedEstimator, data: TrainingData, trained_s: float, scores_training: bool) -> dict[str, Any]:
     start = time.perf_counter()
     of_training = (data.train_images_NHWC, data.train_labels_N) if scores_training else None
     train_loss, train_accuracy = _score(trained, *of_training) if of_training else (None, None)

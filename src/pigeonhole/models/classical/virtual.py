@@ -1,7 +1,9 @@
 """Virtual images: copies shifted by a pixel, of the same class, of those images alone that decide.
 
 A small shift leaves an image's class alone, so a machine that was fitted is fitted again on its support vectors and
-their shifted copies (DeCoste and Schölkopf, 2002). Axes: N images, S of them that decide, H height, W width, C channels.
+their shifted copies (DeCoste and Schölkopf, 2002).
+
+Axes: N images, S of them that decide, H height, W width, C channels.
 """
 
 from __future__ import annotations

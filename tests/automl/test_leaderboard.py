@@ -1,0 +1,62 @@
+"""Rows of a leaderboard: the best score counts, folds are averaged, limits are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pigeonhole.automl.fits import ALL, Fit, Tried, fold
+from pigeonhole.automl.leaderboard import best_row, rows
+from tests.automl.searching import ended, estimator
+
+KNN, SVM = estimator("knn"), estimator("svm-rbf")
+
+
+def test_the_fit_on_most_images_counts():
+    tried = [ended(Fit(KNN, 100), 1, 0.95), ended(Fit(KNN, 500), 2, 0.9, run_id="r", latency_ms=2.0, size_bytes=9)]
+    (row,) = rows(tried)
+    assert (row.score, row.images, row.run_id, row.latency_ms) == (0.9, 500, "r", 2.0)
+    assert row.seconds == sum(one.seconds for one in tried)
+
+
+def test_a_larger_fit_that_failed_leaves_the_smaller_ones_score_and_says_why():
+    tried = [ended(Fit(KNN, 100), 1, 0.95, run_id="r"), Tried(Fit(KNN, 500), 2, "failed", reason="it broke")]
+    (row,) = rows(tried)
+    assert (row.state, row.score, row.run_id) == ("ok", 0.95, "r")
+    assert row.reason == "on 500 images: it broke"
+
+
+def test_folds_are_averaged_once_the_model_of_all_images_is_there():
+    tried = [ended(Fit(KNN, 100, fold(n, 4)), n, 0.8 + n / 100, low=0.7, high=0.95) for n in range(1, 5)]
+    last = Tried(Fit(KNN, 100, ALL), 5, "ok", run_id="r", latency_ms=1.0)
+    (row,) = rows([*tried, last])
+    assert row.score is not None
+    assert abs(row.score - 0.825) < 1e-9
+    assert row.run_id == "r"
+    assert row.low is not None
+    # Four folds are twice as sure as one.
+    assert abs((row.score - row.low) - (0.825 - 0.7) / 2) < 1e-9
+    assert rows([*tried, replace(last, state="running")])[0].score is None
+
+
+def test_those_without_a_turn_are_told():
+    board = rows([ended(Fit(KNN, 100), 1, 0.9)], [KNN, SVM], "no time")
+    assert [(row.candidate, row.state, row.reason) for row in board] == [
+        ("knn", "ok", None),
+        ("svm-rbf", "not-applicable", "no time"),
+    ]
+
+
+def test_the_best_is_exported_and_keeps_the_limits():
+    board = rows(
+        [
+            ended(Fit(SVM, 100), 1, 0.99),
+            ended(Fit(KNN, 100), 2, 0.95, run_id="slow", latency_ms=9.0, size_bytes=100),
+            ended(Fit(estimator("xgboost"), 100), 3, 0.9, run_id="fast", latency_ms=1.0, size_bytes=900),
+        ]
+    )
+    best = best_row(board)
+    fast = best_row(board, max_latency_ms=2.0)
+    assert best is not None
+    assert fast is not None
+    assert (best.run_id, fast.run_id) == ("slow", "fast")
+    assert best_row(board, max_latency_ms=2.0, max_size_bytes=500) is None

@@ -1,0 +1,162 @@
+"""A search keeps to its time, writes everything down, and goes on after a kill; on a clock of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pigeonhole.automl.budget import Budget
+from pigeonhole.automl.fits import Tried
+from pigeonhole.automl.loop import INTERRUPTED, Ended, Search
+from pigeonhole.automl.record import SearchRecord
+from pigeonhole.compute.job import Job
+from pigeonhole.core.database import Database
+from tests.automl.searching import FakeCompute, plan
+
+
+class _Seen:
+    def __init__(self) -> None:
+        self.states: list[list[str]] = []
+
+    def on_fits(self, tried: Sequence[Tried], left_s: float) -> None:
+        self.states.append([one.state for one in tried])
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(f"sqlite:///{tmp_path / 'records.db'}")
+
+
+def _search(
+    database: Database, compute: FakeCompute, budget_s: float, consumed_s: float = 0.0, **settings: Any
+) -> Search:
+    def job(one: Tried, left_s: float) -> Job:
+        return Job(one.fit.key, Path("log"), "module:function", {"left_s": left_s})
+
+    budget = Budget(budget_s, consumed_s, clock=compute.clock)
+    return Search(plan(**settings), SearchRecord(database, "s"), compute, job, budget, _Seen())  # type: ignore[arg-type]
+
+
+def _as_declared(key: str) -> tuple[float, float | str]:
+    """Seconds as they were declared, and a score that grows with the images."""
+    images = int(key.split("/")[1])
+    return max(0.5, images * 2e-4), 0.9 + images / 1_000_000
+
+
+def _run(database: Database, compute: FakeCompute, budget_s: float, **settings: Any) -> Ended:
+    return _search(database, compute, budget_s, **settings).run()
+
+
+@pytest.mark.parametrize("budget_s", [5.0, 20.0, 60.0, 300.0])
+def test_fits_end_within_the_budget(database: Database, budget_s: float):
+    compute = FakeCompute(2, _as_declared)
+    ended = _run(database, compute, budget_s)
+    assert compute.now_s <= budget_s
+    assert any(one.is_ok and one.run_id for one in ended.tried)
+    assert not any(one.is_running for one in ended.tried)
+
+
+def test_fits_that_take_ten_times_as_long_as_declared_are_cut_in_time(database: Database):
+    compute = FakeCompute(2, lambda key: (10 * _as_declared(key)[0], 0.9))
+    ended = _run(database, compute, 60.0)
+    assert compute.now_s <= 60.0
+    assert all(one.reason for one in ended.tried if one.state == "stopped")
+
+
+def test_a_first_model_is_waited_for_into_the_grace_but_no_longer(database: Database):
+    compute = FakeCompute(2, lambda key: (9.0, 0.9))
+    ended = _run(database, compute, 3.0)
+    assert [one.state for one in ended.tried].count("ok") >= 1
+    assert 9.0 <= compute.now_s <= 3.0 + 15.0
+    slow = FakeCompute(2, lambda key: (100.0, 0.9))
+    never = _search(Database(database.url), slow, 3.0)
+    never.record = SearchRecord(database, "slow")
+    never.tried = []
+    assert not any(one.is_ok for one in never.run().tried)
+    assert slow.now_s < 3.0 + 15.0
+
+
+def test_what_is_killed_for_memory_fails_and_the_search_goes_on(database: Database):
+    def result(key: str) -> tuple[float, float | str]:
+        return (1.0, "OutOfMemory") if key.startswith("knn/") else _as_declared(key)
+
+    ended = _run(database, FakeCompute(2, result), 100.0)
+    states = {one.fit.candidate.key: one.state for one in ended.tried}
+    assert states["knn"] == "failed"
+    assert states["svm-rbf"] == "ok"
+
+
+def test_what_memory_cannot_hold_is_not_begun(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    search = _search(database, compute, 100.0)
+    search.plan = plan(networks={})
+    object.__setattr__(search.plan, "memory_bytes", 10**7)
+    ended = search.run()
+    assert not compute.submitted
+    assert {one.state for one in ended.tried} == {"not-applicable"}
+    assert "0.1 GB of memory" in str(ended.tried[0].reason)
+
+
+def test_a_lost_process_is_tried_again_but_not_for_ever(database: Database):
+    compute = FakeCompute(2, lambda key: (0.5, "Lost") if key.startswith("knn/") else _as_declared(key))
+    ended = _run(database, compute, 60.0)
+    assert [job.key for job in compute.submitted].count("knn/2000/hold-out") == 3
+    assert next(one.state for one in ended.tried if one.fit.candidate.key == "knn") == "failed"
+
+
+def test_an_exit_score_ends_the_search(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    ended = _run(database, compute, 600.0, exit_score=0.94)
+    assert ended.why is not None
+    assert "exit_score" in ended.why
+    assert compute.now_s < 100
+
+
+def test_max_trials_are_begun_and_no_more(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    assert len(_run(database, compute, 600.0, max_trials=3).tried) == 3
+    assert len(compute.submitted) == 3
+
+
+def test_an_interrupted_search_goes_on_where_it_was(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    search = _search(database, compute, 100.0)
+    search._start_what_can()
+    search.stop(INTERRUPTED)
+    assert {one.state for one in search.tried} == {"stopped"}
+    again = FakeCompute(2, _as_declared)
+    ended = _search(database, again, 100.0, consumed_s=1.0).run()
+    cut = [one.fit.key for one in search.tried]
+    assert [job.key for job in again.submitted[: len(cut)]] == cut
+    assert all(one.is_ok for one in ended.tried[: len(cut)])
+
+
+def test_a_killed_search_fits_nothing_twice_that_had_ended(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    search = _search(database, compute, 100.0)
+    for _ in range(6):
+        search._start_what_can()
+        for event in compute.events(1.0):
+            search._take(event)
+    done = {one.fit.key for one in search.tried if one.is_ok}
+    assert done
+    again = FakeCompute(2, _as_declared)
+    ended = _search(database, again, 100.0, consumed_s=compute.now_s).run()
+    assert not done & {job.key for job in again.submitted}
+    assert {one.fit.key for one in ended.tried} >= done
+
+
+def test_samples_are_exported_only_where_they_are_much_better(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    ended = _run(database, compute, 100.0, networks={})
+    on_samples = [one for one in ended.tried if one.fit.images == 2_000]
+    assert [one.run_id is not None for one in on_samples] == [True, *[False] * (len(on_samples) - 1)]
+
+
+def test_no_better_score_for_long_ends_the_search(database: Database):
+    compute = FakeCompute(2, lambda key: (0.1, 0.9))
+    ended = _run(database, compute, 100_000.0)
+    assert ended.why is None or "did not change" in ended.why
