@@ -25,7 +25,12 @@ from .test_help import ALL
 ROOT = Path(__file__).parents[2]
 
 # A recipe's training is the README's to run whole (and that of `full`); here it is the way through that counts.
-QUICK = {"train: {model: cnn}": "train: {model: mlp-128}", "values: [1.0, 10.0]": "values: [10.0]"}
+QUICK = {
+    "train: {model: cnn}": "train: {model: mlp-128}",
+    "values: [1.0, 10.0]": "values: [10.0]",
+    # The first model is good enough, however long this machine takes for it.
+    "--budget 10s": "--budget 10m --set limits.exit_score=0.1 --set limits.max_concurrent_trials=1",
+}
 
 # The story: commands by name. A line that begins with `pigeonhole` sets the scene for the examples after it.
 STORY = [
@@ -42,6 +47,7 @@ STORY = [
     "presets list",
     "presets show",
     "sweep",
+    "automl",
     "train",
     "evaluate",
     "pigeonhole train digits --model logistic-regression",
@@ -91,23 +97,35 @@ def test_the_story_tells_every_command() -> None:
 
 
 @pytest.fixture(params=[pytest.param(QUICK, id="quick"), pytest.param({}, id="whole", marks=pytest.mark.full)])
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Path]:
+def shorter(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What stands in examples and recipes, and the shorter text for it."""
+    chosen: dict[str, str] = request.param
+    return chosen
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shorter: dict[str, str]) -> Iterator[Path]:
     """The current folder, with the recipes; endpoints are stopped at the end."""
     (tmp_path / "recipes").mkdir()
     for recipe in (ROOT / "recipes").glob("*.yml"):
-        text = recipe.read_text(encoding="utf-8").replace("8080", str(free_port()))
-        for long, short in request.param.items():
-            text = text.replace(long, short)
+        text = shortened(recipe.read_text(encoding="utf-8").replace("8080", str(free_port())), shorter)
         (tmp_path / "recipes" / recipe.name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     run(["endpoints", "stop", "digits"])
 
 
-def test_every_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def shortened(text: str, shorter: dict[str, str]) -> str:
+    for long, short in shorter.items():
+        text = text.replace(long, short)
+    return text
+
+
+def test_every_example_runs(place: Path, shorter: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     for step in STORY:
         for line in examples(step) if step in ALL else [step]:
-            words = [str(free_port()) if word in {"8080", "8081"} else word for word in shlex.split(line)[1:]]
+            given = shlex.split(shortened(line, shorter))[1:]
+            words = [str(free_port()) if word in {"8080", "8081"} else word for word in given]
             if step == "predict":
                 assert (
                     run(["data", "export", "digits", "--to", "pictures", "--format", "folder", "--split", "test"]) == 0

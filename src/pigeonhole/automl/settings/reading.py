@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from pigeonhole.automl.settings.algorithms import all_presets, blocked_by
+from pigeonhole.automl.settings.meaning import settings_of
 from pigeonhole.automl.settings.names import Place
-from pigeonhole.automl.settings.notes import ensembles_fit, notes_on
-from pigeonhole.automl.settings.plain import DEFAULT_BUDGET_S, AutomlSettings
+from pigeonhole.automl.settings.notes import notes_on
+from pigeonhole.automl.settings.plain import AutomlSettings
 from pigeonhole.automl.settings.spec import AutomlSpec
 from pigeonhole.automl.settings.translating import Translated, translated
 from pigeonhole.core.errors import SpecError, listing
@@ -20,7 +21,6 @@ from pigeonhole.models import presets
 
 # Of each pair one is accepted; what is set takes the other's place.
 _PAIRS = (("timeout", "timeout_minutes"), ("trial_timeout", "trial_timeout_minutes"))
-_MEGABYTE = 1_000_000
 _FLAGS = {
     "budget": ("limits", "timeout"),
     "metric": ("primary_metric",),
@@ -109,7 +109,7 @@ def _settings(
             found = [(_line(written.lines, place), text) for place, text in _across(spec)]
     if found or spec is None:
         raise _error(source, [text for _, text in sorted(found, key=lambda problem: problem[0])])
-    return plain(spec, [*written.notes, *over.notes, *notes_on(spec)], name)
+    return settings_of(spec, [*written.notes, *over.notes, *notes_on(spec)], name)
 
 
 def _problems(written: Translated) -> list[Found]:
@@ -158,42 +158,6 @@ def _across(spec: AutomlSpec) -> Iterator[tuple[Place, str]]:
             ("training",),
             "training: blocked_training_algorithms leaves nothing of what is allowed; take a name out",
         )
-
-
-def plain(spec: AutomlSpec, notes: list[str], name: str | None = None) -> AutomlSettings:
-    """What the spec means; `name` is the search's where the spec gives none."""
-    limits, training, stack = spec.limits, spec.training, spec.training.stack_ensemble_settings
-    allowed, room = training.allowed_training_algorithms, ensembles_fit(spec)
-    megabytes = spec.choose.max_size_mb
-    return AutomlSettings(
-        dataset=spec.dataset,
-        name=spec.name or spec.display_name or name,
-        primary_metric=spec.primary_metric,
-        folds=None if spec.n_cross_validations == "auto" else spec.n_cross_validations,
-        auto_folds=spec.n_cross_validations == "auto",
-        budget_s=_seconds(limits.timeout, limits.timeout_minutes) or DEFAULT_BUDGET_S,
-        trial_timeout_s=_seconds(limits.trial_timeout, limits.trial_timeout_minutes),
-        max_trials=limits.max_trials,
-        concurrent=limits.max_concurrent_trials,
-        early_termination=limits.enable_early_termination,
-        exit_score=limits.exit_score,
-        featurization=spec.featurization.mode == "auto",
-        allowed=None if allowed is None else all_presets(allowed),
-        blocked=blocked_by(training.blocked_training_algorithms or ()),
-        vote=training.enable_vote_ensemble and room,
-        stack=training.enable_stack_ensemble and room,
-        meta_learner=stack.stack_meta_learner_type,
-        meta_learner_share=stack.stack_meta_learner_train_percentage,
-        meta_learner_arguments=stack.stack_meta_learner_kwargs,
-        seed=spec.seed,
-        max_latency_ms=spec.choose.max_latency_ms,
-        max_size_bytes=None if megabytes is None else int(megabytes * _MEGABYTE),
-        notes=notes,
-    )
-
-
-def _seconds(duration_s: float | None, minutes: float | None) -> float | None:
-    return 60 * minutes if minutes is not None else duration_s
 
 
 def _number(folds: int | str | None) -> int | str | None:

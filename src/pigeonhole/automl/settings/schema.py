@@ -9,11 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pigeonhole.automl.settings.algorithms import known_names
+from pigeonhole.automl.settings.algorithms import NETWORKS
 from pigeonhole.automl.settings.names import MOVED, OTHERS
 from pigeonhole.automl.settings.parts import META_LEARNERS
 from pigeonhole.automl.settings.plain import METRICS
 from pigeonhole.automl.settings.spec import AutomlSpec
+from pigeonhole.models.classical.naming import ALGORITHMS
 
 FILE = Path(__file__).with_name("automl.schema.json")
 
@@ -28,10 +29,9 @@ def json_schema() -> dict[str, Any]:
     properties["featurization"] = {"anyOf": [properties["featurization"], {"enum": ["auto", "off"]}]}
     properties["training_data"] = {"description": "azureml:NAME:VERSION, a dataset of the workspace"}
     parts["StackSettings"]["properties"]["stack_meta_learner_type"] |= {"examples": list(META_LEARNERS)}
+    algorithm = {"type": "string", "examples": [*ALGORITHMS, NETWORKS]}
     for name in ("allowed_training_algorithms", "blocked_training_algorithms"):
-        parts["Training"]["properties"][name] = {
-            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string", "examples": known_names()}}]
-        }
+        parts["Training"]["properties"][name] = {"anyOf": [algorithm, {"type": "array", "items": algorithm}]}
     for name, moved in MOVED.items():
         properties[name] = {"description": f"{moved.phrase} {'.'.join(moved.place)}"}
     _add_others(properties, parts)
