@@ -60,7 +60,7 @@ h3 + p {{ margin: 0 0 6px; color: #555; }}
   .stacked tr.best {{ background: #E9F6F1; }}
   .stacked td, .stacked td.reason {{ display: block; border: 0; padding: 0; min-width: 0; text-align: left; }}
   .stacked tr.best td {{ background: none; }}
-  .stacked td.name {{ flex: 1 1 60%; font-weight: 600; }}
+  .stacked td.name {{ flex: 1 1 45%; font-weight: 600; }}
   .stacked td.reason {{ flex: 1 1 100%; color: #555; }}
   .stacked td.reason:empty {{ display: none; }}
   .stacked td.number::before {{ content: attr(data-label) " "; color: #6B6B6B; font-weight: 400; }}
