@@ -83,7 +83,7 @@ def test_a_terminal_gets_the_ten_best_what_runs_and_the_time_left(width: int) ->
     assert [f"SVM {index} " in text for index in (0, 9, 10)] == [True, True, False]
     assert "99.00% ± 5.00" in text
     assert text.count("0.123 ms") == text.count("54,000") == 10
-    assert "MinMaxScaler, KNN 0, MinMaxScaler, KNN 1" in text
+    assert "MinMaxScaler, KNN 0; MinMaxScaler, KNN 1" in text
     assert "left · 30 ok, 6 running, 1 failed" in lines[-1]
 
 

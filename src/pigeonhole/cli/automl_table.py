@@ -166,7 +166,7 @@ class LeaderboardTable:
     def _below(self) -> list[str]:
         running = [row.name for row in self._rows if row.state == "running"]
         more = f" and {len(running) - _RUNNING} more" if len(running) > _RUNNING else ""
-        now = f"{', '.join(running[:_RUNNING])}{more}" if running else ""
+        now = "; ".join(running[:_RUNNING]) + more
         told = ": ".join(part for part in (self._phase, now) if part)
         return [
             f"now  {told or 'getting ready'}",
@@ -178,7 +178,7 @@ class LeaderboardTable:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("#", justify="right", no_wrap=True)
         # The only column that may be narrowed, so that no figure is ever cut.
         table.add_column("candidate")
