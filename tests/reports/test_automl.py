@@ -82,7 +82,7 @@ def test_no_text_of_the_users_becomes_html_and_no_nan_reaches_a_chart(tmp_path, 
 
 def test_sixty_candidates_have_sixty_rows(tmp_path, without_library):
     text = drawn(many(), tmp_path)
-    assert len(re.findall(r'data-label="place"', text)) == 60
+    assert len(re.findall(r'data-label="#"', text)) == 60
     assert len(Read(text).charts["latency"]["datasets"]["candidates"]) == 30
 
 

@@ -166,7 +166,7 @@ class LeaderboardTable:
     def _below(self) -> list[str]:
         running = [row.name for row in self._rows if row.state == "running"]
         more = f" and {len(running) - _RUNNING} more" if len(running) > _RUNNING else ""
-        now = f"{', '.join(running[:_RUNNING])}{more}" if running else ""
+        now = "; ".join(running[:_RUNNING]) + more
         told = ": ".join(part for part in (self._phase, now) if part)
         return [
             f"now  {told or 'getting ready'}",
@@ -176,15 +176,20 @@ class LeaderboardTable:
     def _table(self) -> Table:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("#", justify="right", no_wrap=True)
-        table.add_column("candidate", no_wrap=True, overflow="ellipsis", min_width=16)
+        # The only column that may be narrowed, so that no figure is ever cut.
+        table.add_column("candidate")
         table.add_column("state", no_wrap=True)
         for column in (self._metric, "images", "time", "latency"):
             table.add_column(column, justify="right", no_wrap=True)
         for place, row in enumerate(self._shown(), 1):
-            table.add_row(str(place), *self._cells(row), style=_STYLES.get(row.state, "bold" if place == 1 else ""))
+            name = Text(row.name, no_wrap=True, overflow="ellipsis")
+            table.add_row(
+                str(place), name, *self._cells(row), style=_STYLES.get(row.state, "bold" if place == 1 else "")
+            )
         return table
 
     def _shown(self) -> list[Row]:
@@ -192,7 +197,6 @@ class LeaderboardTable:
 
     def _cells(self, row: Row) -> list[str]:
         return [
-            row.name,
             row.state,
             uncertain(self._metric, row.score, row.low, row.high),
             "" if row.images is None else f"{row.images:,}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pigeonhole.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from pigeonhole.reports.automl.report import draw_automl
     from pigeonhole.reports.calibration import calibration_chart
     from pigeonhole.reports.comparison import comparison_chart
     from pigeonhole.reports.confusion import confusion_charts
@@ -24,6 +25,7 @@ __all__ = [
     "calibration_chart",
     "comparison_chart",
     "confusion_charts",
+    "draw_automl",
     "group_accuracy",
     "learning_rate_chart",
     "predictions_grid",
@@ -38,6 +40,7 @@ _HOMES = {
     "calibration_chart": "calibration",
     "comparison_chart": "comparison",
     "confusion_charts": "confusion",
+    "draw_automl": "automl.report",
     "group_accuracy": "groups",
     "learning_rate_chart": "learning_rate",
     "predictions_grid": "grid",

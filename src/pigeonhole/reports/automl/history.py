@@ -81,7 +81,7 @@ def _steps(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _end_s(facts: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> float:
     known = [finite(facts["seconds"]), finite(facts["budget_s"]), points[-1]["at_s"]]
-    return max(value for value in known if value is not None)
+    return float(max(value for value in known if value is not None))
 
 
 def _time_axis(facts: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> Any:

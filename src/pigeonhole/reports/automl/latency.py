@@ -65,8 +65,8 @@ def front_list(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _beats(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    at_least = one["score"] >= other["score"] and one["latency_ms"] <= other["latency_ms"]
-    return at_least and (one["score"] > other["score"] or one["latency_ms"] < other["latency_ms"])
+    better, faster = one["score"] - other["score"], other["latency_ms"] - one["latency_ms"]
+    return bool(better >= 0 and faster >= 0 and (better > 0 or faster > 0))
 
 
 def _drawn(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

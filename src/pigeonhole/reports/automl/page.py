@@ -60,7 +60,7 @@ h3 + p {{ margin: 0 0 6px; color: #555; }}
   .stacked tr.best {{ background: #E9F6F1; }}
   .stacked td, .stacked td.reason {{ display: block; border: 0; padding: 0; min-width: 0; text-align: left; }}
   .stacked tr.best td {{ background: none; }}
-  .stacked td.name {{ flex: 1 1 60%; font-weight: 600; }}
+  .stacked td.name {{ flex: 1 1 45%; font-weight: 600; }}
   .stacked td.reason {{ flex: 1 1 100%; color: #555; }}
   .stacked td.reason:empty {{ display: none; }}
   .stacked td.number::before {{ content: attr(data-label) " "; color: #6B6B6B; font-weight: 400; }}
@@ -84,7 +84,7 @@ def render(facts: Mapping[str, Any], charts: Mapping[str, Mapping[str, Any]]) ->
         _leaderboard(facts),
         _latency(facts, charts),
         _ensembles(facts),
-        _section("Guardrails", "What was looked at in the data.", guardrails_list(facts["guardrails"])),
+        _guardrails(facts),
         _settings(facts),
     ]
     return document(f"AutoML {facts['search']}", "\n".join(parts), _STYLE + state_colours(STATES))
@@ -159,6 +159,11 @@ def _ensemble(facts: Mapping[str, Any], candidate: str, ensemble: Mapping[str, A
     told = f"{reached}; its best member alone {alone}"
     heading = f"<h3>{escape(names.get(candidate, candidate))}</h3><p>{escape(told)}</p>"
     return heading + ensemble_table(facts, ensemble)
+
+
+def _guardrails(facts: Mapping[str, Any]) -> str:
+    told = "What was looked at in the data." if facts["guardrails"] else "None was recorded."
+    return _section("Guardrails", told, guardrails_list(facts["guardrails"]))
 
 
 def _settings(facts: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ def _row(facts: Mapping[str, Any], place: int, row: Mapping[str, Any]) -> str:
 
 def _cells(facts: Mapping[str, Any], place: int, row: Mapping[str, Any]) -> Iterator[str]:
     metric = facts["primary_metric"]
-    yield _number("place", place, str(place))
+    yield _number("#", place, str(place))
     run = f"<code>{escape(row['run_id'])}</code>" if row["run_id"] else ""
     key = f"{escape(row['candidate'])} " if row["candidate"] != row["name"] else ""
     yield f'<td class="name">{escape(row["name"])}<small>{key}{run}</small></td>'
