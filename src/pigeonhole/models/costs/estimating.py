@@ -44,7 +44,7 @@ def estimate(spec: ModelSpec, *, images: int, shape_HWC: tuple[int, int, int], c
 
 
 def _estimator(spec: ModelSpec, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int) -> Cost:
-    settings, pixels = spec.estimator or {}, math.prod(shape_HWC)
+    settings, pixels, hard = spec.estimator or {}, math.prod(shape_HWC), shape_HWC[2] > 1
     family = FAMILIES.get(str(settings.get("name")))
     if family is None:
         raise SpecError(
@@ -52,10 +52,10 @@ def _estimator(spec: ModelSpec, images: int, shape_HWC: tuple[int, int, int], cl
             f"one of {', '.join(FAMILIES)}",
             "add its formula to models/costs/estimators.py, with constants from benchmarks/costs.py",
         )
-    ready = prepare(settings, Size(images, pixels, classes, distinct=shape_HWC[2] > 1))
+    ready = prepare(settings, Size(images, pixels, classes, hard, hard))
     work = family(settings, ready.size)
     image_s = ready.image_s + work.image_s
-    held_bytes = images * pixels * 4 + ready.held_bytes + work.held_bytes
+    held_bytes = images * pixels * 4 + max(ready.held_bytes, images * ready.size.features * 4 + work.held_bytes)
     verified_s = VERIFIED * (2 * image_s + pixels * min(VERIFIED, pixels) * COMPONENTS_S)
     exporting_bytes = ESTIMATOR_EXPORT_BYTES + VERIFIED * pixels * 48 + work.numbers * work.converting.number_bytes
     return Cost(

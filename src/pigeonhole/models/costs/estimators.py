@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pigeonhole.models.costs.cost import BOOSTED, MIB, TREES, Settings, Size, Work
 
 
+# How much longer a support vector machine takes where almost every image becomes one, and how many more there are.
+HARD = 4.0
+
+
 def logistic_regression(settings: Settings, size: Size) -> Work:
     """L-BFGS: iterations · n · f · K."""
     n, f, k = size.images, size.features, size.classes
-    rounds = min(float(settings["max_iter"]), (180 if size.distinct else 45) * max(1.0, settings["C"] * n) ** 0.2)
+    rounds = min(float(settings["max_iter"]), (180 if size.hard else 45) * max(1.0, settings["C"] * n) ** 0.2)
     return Work(rounds * (n * f * k * 2e-10 + 1e-4), f * k * 1e-10, n * f * 4, f * k)
 
 
@@ -24,12 +28,14 @@ def svm_rbf(settings: Settings, size: Size) -> Work:
     """A machine of kernel rows; with virtual shifts a second one, on the support vectors and their moved copies."""
     f, shifts = size.features, int(settings.get("virtual_shifts", 0))
     narrow = max(1.0, float(settings["gamma"]))
-    rows, vectors = size.images, min(size.images, 12.0 * size.images**0.61 * narrow**0.3)
-    fit_s, held = _machine_s(rows, f, narrow), rows
+    rows, hard = size.images, HARD if size.hard else 1.0
+    vectors = min(rows, 12.0 * rows**0.61 * narrow**0.3 * hard)
+    fit_s, held = hard * _machine_s(rows, f, narrow), rows
     if shifts:
         held = vectors * (1 + shifts)
         # Nothing but support vectors is hard: a machine on them takes longer than on as many images of any kind.
-        fit_s, vectors = fit_s + 2.2 * _machine_s(held, f, narrow), min(held, held * 0.53 * narrow**0.5)
+        fit_s += max(2.2, hard) * _machine_s(held, f, narrow)
+        vectors = held * min(1.0, 0.53 * narrow**0.5)
     image_s = vectors * (f * 1.0e-10 + 2e-9 + size.classes * 1e-10)
     held_bytes = min(500 * MIB, held**2 * 4) + (rows + held) * f * 16
     return Work(fit_s, image_s, held_bytes, vectors * (f + size.classes))
@@ -100,7 +106,7 @@ def xgboost(settings: Settings, size: Size) -> Work:
     levels = min(float(settings["max_depth"]), math.log2(size.images + 1))
     columns = max(1.0, size.features * settings["colsample_bytree"])
     fit_s = trees * (1e-3 + size.images * settings["subsample"] * columns * levels * 2e-9)
-    nodes = trees * min(2.0 ** (levels + 1), size.images / 25)
+    nodes = trees * min(2.0 ** (levels + 1), 8 * size.images**0.25)
     return Work(fit_s, trees * levels * 5e-9, size.images * size.features * 6, nodes, BOOSTED)
 
 

@@ -26,7 +26,7 @@ class Prepared:
         size: with the features that are left.
         fit_s: of scaler and components.
         image_s: to do the same to an image that is predicted.
-        held_bytes: copies of the pixels besides the first.
+        held_bytes: copies of the pixels besides the first, gone when the estimator is fitted.
     """
 
     size: Size
@@ -40,14 +40,14 @@ def prepare(settings: Settings, size: Size) -> Prepared:
     n, p = size.images, size.features
     d = _components(settings, size)
     if d:
-        reduced = Size(n, d, size.classes, distinct=True)
+        reduced = Size(n, d, size.classes, size.hard, distinct=True)
         return Prepared(
-            reduced, pca_s(n, p, d) + n * p * d * PROJECTION_S, p * FLAT_S + p * d * PROJECTION_S, n * p * 8
+            reduced, pca_s(n, p, d) + n * p * d * PROJECTION_S, p * FLAT_S + p * d * PROJECTION_S, n * p * 10
         )
     per_number = SCALER_S.get(str(settings.get("scaler", "none")))
     if per_number is None:
         return Prepared(size, n * p * FLAT_S, p * FLAT_S, 0)
-    return Prepared(size, n * p * (FLAT_S + per_number), p * (FLAT_S + APPLIED_S), n * p * 4)
+    return Prepared(size, n * p * (FLAT_S + per_number), p * (FLAT_S + APPLIED_S), n * p * 10)
 
 
 def _components(settings: Settings, size: Size) -> float:
