@@ -55,7 +55,9 @@ def _estimator(spec: ModelSpec, images: int, shape_HWC: tuple[int, int, int], cl
     ready = prepare(settings, Size(images, pixels, classes, hard, hard))
     work = family(settings, ready.size)
     image_s = ready.image_s + work.image_s
-    held_bytes = images * pixels * 4 + max(ready.held_bytes, images * ready.size.features * 4 + work.held_bytes)
+    # The pixels stay beside what a scaler makes of them.
+    features_bytes = images * ready.size.features * 4 if ready.held_bytes else 0
+    held_bytes = images * pixels * 4 + max(ready.held_bytes, features_bytes + work.held_bytes)
     verified_s = VERIFIED * (2 * image_s + pixels * min(VERIFIED, pixels) * COMPONENTS_S)
     exporting_bytes = ESTIMATOR_EXPORT_BYTES + VERIFIED * pixels * 48 + work.numbers * work.converting.number_bytes
     return Cost(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from pigeonhole.models.costs.cost import BOOSTED, MIB, TREES, Settings, Size, Work
 
-
 # How much longer a support vector machine takes where almost every image becomes one, and how many more there are.
 HARD = 4.0
 
