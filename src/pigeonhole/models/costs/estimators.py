@@ -89,24 +89,30 @@ def _forest(settings: Settings, size: Size, growth: Growth) -> Work:
 
 
 def lightgbm(settings: Settings, size: Size) -> Work:
-    """Histograms: rounds · K · images · pixels · levels."""
+    """Rounds · K trees; see `_grown_s`."""
     trees = float(settings["n_estimators"]) * _trees_a_round(size.classes)
     columns = max(1.0, size.features * settings["colsample_bytree"])
     leaves = max(2.0, min(float(settings["num_leaves"]), size.images / settings["min_child_samples"] / 4))
     levels = math.log2(leaves)
-    seen = size.images * settings["subsample"] * columns * levels
-    fit_s = trees * (2e-4 + seen * 2.4e-9)
+    fit_s = trees * _grown_s(settings, size, columns, size.images * levels * 1.6e-9, leaves)
     return Work(fit_s, trees * levels * 1.3e-8, size.images * size.features * 3, trees * leaves * 2, BOOSTED)
 
 
 def xgboost(settings: Settings, size: Size) -> Work:
-    """As LightGBM; late trees, which find little left to do, are cheaper than the first."""
+    """As LightGBM, level by level."""
     trees = float(settings["n_estimators"]) * _trees_a_round(size.classes)
     levels = min(float(settings["max_depth"]), math.log2(size.images + 1))
     columns = max(1.0, size.features * settings["colsample_bytree"])
-    fit_s = trees * (1e-3 + size.images * settings["subsample"] * columns * levels * 2e-9)
-    nodes = trees * min(2.0 ** (levels + 1), 8 * size.images**0.25)
-    return Work(fit_s, trees * levels * 5e-9, size.images * size.features * 6, nodes, BOOSTED)
+    # Late trees, which find little left to do, stay small.
+    nodes = min(2.0 ** (levels + 1), 8 * size.images**0.25)
+    fit_s = trees * _grown_s(settings, size, columns, size.images * levels * 2e-9, nodes)
+    return Work(fit_s, trees * levels * 5e-9, size.images * size.features * 6, trees * nodes, BOOSTED)
+
+
+def _grown_s(settings: Settings, size: Size, columns: float, seen_s: float, nodes: float) -> float:
+    """A tree on histograms: images · levels · columns to fill them, nodes · columns · bins to look at them."""
+    looked_s = nodes * settings["max_bin"] * (2.2e-8 if size.distinct else 4.5e-9)
+    return float(3e-4 + columns * (seen_s * settings["subsample"] + looked_s))
 
 
 def _trees_a_round(classes: int) -> int:
