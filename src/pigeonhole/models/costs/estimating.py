@@ -22,7 +22,7 @@ ESTIMATOR_EXPORT_BYTES, NETWORK_EXPORT_BYTES = 100 * MIB, 240 * MIB
 VERIFIED = 1000
 # Seconds a multiply-add of the principal components that an estimator's bundle gets for want of an embedding.
 COMPONENTS_S = 4e-10
-LEAST_S = 1e-3
+LEAST_S = 2e-4
 
 
 def estimate(spec: ModelSpec, *, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int) -> Cost:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pigeonhole.models.costs.cost import Settings, Size
 
 # Seconds a number.
-FLAT_S = 1.2e-9
+FLAT_S = 9e-10
 SCALER_S = {"min-max": 3e-9, "max-abs": 3e-9, "standard": 6e-9, "robust": 3e-8, "normalizer": 2e-9}
 APPLIED_S = 1e-9
 # Seconds a multiply-add: in fp32 as scikit-learn's PCA works, in fp64 as its result is applied.
