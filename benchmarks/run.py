@@ -44,6 +44,7 @@ def main() -> int:
         "choose-cnn-tiny": ["choose_cnn_tiny.py"],
         "choose-cnn-best": ["choose_cnn_best.py", "--seeds", "1"],
         "ensembles": ["ensembles.py"],
+        "costs": ["costs.py"],
     }
     failed = [name for name, command in measurements.items() if not measured(name, command)]
     return 1 if failed else 0
