@@ -154,7 +154,7 @@ def decision_tree(settings: Settings, size: Size) -> Work:
     """One tree that tries all features."""
     n, levels = size.images, math.log2(size.images + 1)
     nodes = min(2 * n, n / float(settings.get("min_samples_leaf", 1)))
-    fit_s = n * levels * size.features * (4e-8 if size.distinct else 1.6e-8)
+    fit_s = n * levels * size.features * (8e-8 if size.distinct else 1.6e-8)
     return Work(fit_s, levels * 3e-8, n * 100, nodes, TREES)
 
 
