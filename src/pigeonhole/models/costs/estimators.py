@@ -19,7 +19,7 @@ HARD = 4.0
 def logistic_regression(settings: Settings, size: Size) -> Work:
     """L-BFGS: iterations · n · f · K."""
     n, f, k = size.images, size.features, size.classes
-    rounds = min(float(settings["max_iter"]), (180 if size.hard else 45) * max(1.0, settings["C"] * n) ** 0.2)
+    rounds = min(float(settings["max_iter"]), (490 if size.hard else 95) * max(1.0, settings["C"] / 0.1) ** 0.3)
     return Work(rounds * (n * f * k * 2e-10 + 1e-4), f * k * 1e-10, n * f * 4, f * k)
 
 
