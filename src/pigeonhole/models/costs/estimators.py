@@ -47,7 +47,7 @@ def _machine_s(n: float, f: float, narrow: float) -> float:
 def knn(settings: Settings, size: Size) -> Work:
     """Nothing to fit; predicting meets every image."""
     n, f = size.images, size.features
-    image_s = n * (f * 6e-11 + 1.5e-9) + float(settings["n_neighbors"]) * 4e-6
+    image_s = n * (f * 9e-11 + 2e-9) + float(settings["n_neighbors"]) * 3e-6
     return Work(n * f * 1e-8, image_s, 120 * MIB + n * f * 24, n * f)
 
 
@@ -94,7 +94,8 @@ def lightgbm(settings: Settings, size: Size) -> Work:
     columns = max(1.0, size.features * settings["colsample_bytree"])
     leaves = max(2.0, min(float(settings["num_leaves"]), size.images / settings["min_child_samples"] / 4))
     levels = math.log2(leaves)
-    fit_s = trees * _grown_s(settings, size, columns, size.images * levels * 1.6e-9, leaves)
+    binned_s = size.images * size.features * 1e-8
+    fit_s = binned_s + trees * _grown_s(settings, size, columns, size.images * levels * 2.1e-9, leaves)
     return Work(fit_s, trees * levels * 1.3e-8, size.images * size.features * 3, trees * leaves * 2, BOOSTED)
 
 
@@ -104,7 +105,7 @@ def xgboost(settings: Settings, size: Size) -> Work:
     levels = min(float(settings["max_depth"]), math.log2(size.images + 1))
     columns = max(1.0, size.features * settings["colsample_bytree"])
     # Late trees, which find little left to do, stay small.
-    nodes = min(2.0 ** (levels + 1), 8 * size.images**0.25)
+    nodes = min(2.0 ** (levels + 1), 6 * size.images**0.25)
     fit_s = trees * _grown_s(settings, size, columns, size.images * levels * 2e-9, nodes)
     return Work(fit_s, trees * levels * 5e-9, size.images * size.features * 6, trees * nodes, BOOSTED)
 
