@@ -47,6 +47,7 @@ def main() -> int:
         "ensembles": ["ensembles.py"],
         "automl": ["automl.py", "--peers", options.automl_peers],
         "automl-budget": ["automl_budget.py"],
+        "costs": ["costs.py"],
     }
     failed = [name for name, command in measurements.items() if not measured(name, command)]
     return 1 if failed else 0

@@ -99,10 +99,60 @@ def test_views_are_paid_for_at_every_validation():
     assert five.fit_s > once.fit_s
 
 
+OWN = """
+type: network
+layers:
+  - conv2d: {filters: 8, kernel_size: 3, padding: same}
+  - residual:
+      - conv2d: {filters: 16, kernel_size: 3, padding: same, strides: 2}
+      - depthwise_conv2d: {kernel_size: 3, padding: same}
+      - separable_conv2d: {filters: 16, kernel_size: 3, padding: same}
+  - global_average_pooling2d
+  - dense: {units: $classes, activation: softmax}
+"""
+
+
+def test_layers_inside_blocks_are_counted(tmp_path):
+    whole, shallow = tmp_path / "whole.yml", tmp_path / "shallow.yml"
+    whole.write_text(OWN)
+    kept = [line for line in OWN.splitlines() if not line.startswith(("  - residual", "      - "))]
+    shallow.write_text("\n".join(kept))
+    assert cost(str(whole)).fit_s > 1.2 * cost(str(shallow)).fit_s
+
+
 def test_an_estimator_without_a_formula_is_refused():
     spec = replace(models.resolve("knn"), estimator={"name": "abacus"})
     with pytest.raises(SpecError, match=r"abacus.*\n.*knn"):
         costs.estimate(spec, images=10, shape_HWC=DIGITS, classes=10, predicted=10)
+
+
+def test_virtual_images_cost_a_second_and_larger_machine():
+    none, four, eight = (
+        replace(resolved("svm-rbf"), estimator={**resolved("svm-rbf").estimator, "virtual_shifts": shifts})
+        for shifts in (0, 4, 8)
+    )
+    found = [
+        costs.estimate(spec, images=20_000, shape_HWC=DIGITS, classes=10, predicted=1000)
+        for spec in (none, four, eight)
+    ]
+    assert found[0].fit_s * 1.5 < found[1].fit_s < found[2].fit_s
+    assert found[0].predict_s * 1.5 < found[1].predict_s < found[2].predict_s
+
+
+def test_a_scaler_costs_and_components_make_what_follows_cheaper():
+    spec = resolved("logistic-regression")
+    plain, scaled, reduced = (
+        costs.estimate(
+            replace(spec, estimator={**spec.estimator, "scaler": scaler, "pca_components": 20}),
+            images=60_000,
+            shape_HWC=DIGITS,
+            classes=10,
+            predicted=1000,
+        )
+        for scaler in ("none", "standard", "pca")
+    )
+    assert reduced.fit_s < plain.fit_s < scaled.fit_s
+    assert plain.memory_bytes < scaled.memory_bytes
 
 
 def test_an_estimate_loads_no_framework():

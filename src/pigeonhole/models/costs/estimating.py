@@ -13,15 +13,16 @@ from pigeonhole.models.settings import Training
 from pigeonhole.models.spec import ModelSpec
 
 ESTIMATED = frozenset(FAMILIES)
-# Measured: what the first fit and the first export of a process import, and what is resident then.
-SCIKIT_LEARN_FIRST_S, SCIKIT_LEARN_BYTES = 1.4, 215 * MIB
-TORCH_FIRST_S, TORCH_BYTES = 1.5, 300 * MIB
-ESTIMATOR_EXPORT_S, NETWORK_EXPORT_S = 2.0, 4.5
-EXPORT_BYTES = 210 * MIB
+# Measured: what the first fit of a worker imports, and what is resident then.
+SCIKIT_LEARN_FIRST_S, SCIKIT_LEARN_BYTES = 1.4, 205 * MIB
+TORCH_FIRST_S, TORCH_BYTES = 1.4, 290 * MIB
+# What a first export takes besides: imports, files, a look at its latency.
+ESTIMATOR_EXPORT_S, NETWORK_EXPORT_S = 0.3, 3.5
+ESTIMATOR_EXPORT_BYTES, NETWORK_EXPORT_BYTES = 100 * MIB, 240 * MIB
 VERIFIED = 1000
-EXPORTED_NUMBER_S = 1e-6
-EXPORTED_NUMBER_BYTES = 60
-LEAST_S = 1e-3
+# Seconds a multiply-add of the principal components that an estimator's bundle gets for want of an embedding.
+COMPONENTS_S = 4e-10
+LEAST_S = 2e-4
 
 
 def estimate(spec: ModelSpec, *, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int) -> Cost:
@@ -39,11 +40,11 @@ def estimate(spec: ModelSpec, *, images: int, shape_HWC: tuple[int, int, int], c
     """
     if spec.kind == "network":
         return _network(spec, images, shape_HWC, classes, predicted)
-    return _estimator(spec, images, math.prod(shape_HWC), classes, predicted)
+    return _estimator(spec, images, shape_HWC, classes, predicted)
 
 
-def _estimator(spec: ModelSpec, images: int, pixels: int, classes: int, predicted: int) -> Cost:
-    settings = spec.estimator or {}
+def _estimator(spec: ModelSpec, images: int, shape_HWC: tuple[int, int, int], classes: int, predicted: int) -> Cost:
+    settings, pixels, hard = spec.estimator or {}, math.prod(shape_HWC), shape_HWC[2] > 1
     family = FAMILIES.get(str(settings.get("name")))
     if family is None:
         raise SpecError(
@@ -51,15 +52,19 @@ def _estimator(spec: ModelSpec, images: int, pixels: int, classes: int, predicte
             f"one of {', '.join(FAMILIES)}",
             "add its formula to models/costs/estimators.py, with constants from benchmarks/costs.py",
         )
-    ready = prepare(settings, Size(images, pixels, classes))
+    ready = prepare(settings, Size(images, pixels, classes, hard, hard))
     work = family(settings, ready.size)
     image_s = ready.image_s + work.image_s
-    pixel_bytes = images * pixels * 5 + ready.held_bytes
+    # The pixels stay beside what a scaler makes of them.
+    features_bytes = images * ready.size.features * 4 if ready.held_bytes else 0
+    held_bytes = images * pixels * 4 + max(ready.held_bytes, features_bytes + work.held_bytes)
+    verified_s = VERIFIED * (2 * image_s + pixels * min(VERIFIED, pixels) * COMPONENTS_S)
+    exporting_bytes = ESTIMATOR_EXPORT_BYTES + VERIFIED * pixels * 48 + work.numbers * work.converting.number_bytes
     return Cost(
         LEAST_S + ready.fit_s + work.fit_s + (images + predicted) * image_s,
         LEAST_S + predicted * image_s,
-        int(SCIKIT_LEARN_BYTES + EXPORT_BYTES + pixel_bytes + work.held_bytes + work.numbers * EXPORTED_NUMBER_BYTES),
-        ESTIMATOR_EXPORT_S + VERIFIED * 2 * image_s + work.numbers * EXPORTED_NUMBER_S,
+        int(SCIKIT_LEARN_BYTES + (images + predicted) * pixels + max(held_bytes, exporting_bytes)),
+        ESTIMATOR_EXPORT_S + verified_s + work.numbers * work.converting.number_s,
         SCIKIT_LEARN_FIRST_S,
     )
 
@@ -68,10 +73,11 @@ def _network(spec: ModelSpec, images: int, shape_HWC: tuple[int, int, int], clas
     training, pixels = spec.training or Training(), math.prod(shape_HWC)
     load = networks.load_of(spec, shape_HWC, classes)
     verified_s = networks.predict_s(training, load, pixels, VERIFIED)
+    held_bytes = networks.held_bytes(training, load, pixels)
     return Cost(
         LEAST_S + networks.fit_s(training, load, pixels, images, predicted),
         LEAST_S + networks.predict_s(training, load, pixels, predicted),
-        int(TORCH_BYTES + EXPORT_BYTES + (images + predicted) * pixels + networks.held_bytes(training, load, pixels)),
-        NETWORK_EXPORT_S + 2 * verified_s,
+        int(TORCH_BYTES + (images + predicted) * pixels + max(held_bytes, NETWORK_EXPORT_BYTES)),
+        NETWORK_EXPORT_S + 4 * verified_s,
         TORCH_FIRST_S,
     )

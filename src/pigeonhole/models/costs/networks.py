@@ -18,26 +18,18 @@ from pigeonhole.models.spec import ModelSpec
 from pigeonhole.models.summary import LayerRow, summarize
 
 Shape = tuple[int, ...]
-# Seconds a multiply-add of a forward pass; training does it three times, and the first convolution twice.
-CONVOLVED_S = 1.6e-11
-DENSE_S = 2e-11
-DEPTHWISE_S = 3e-10
-# Seconds a number that leaves a layer, forward; training takes them in and out again.
-PASSED_S = 4e-10
-BACKWARD_S = 1.2e-9
-# How much longer a finished network takes in fp32, in which it predicts, than in the number type of training.
-FP32 = 2.0
-# Of a step: what every layer is called with, and every weight's way through the optimizer and its average.
-CALLED_S = 1e-4
-MOVED_S = 2e-9
-STEP_S = 1e-3
+# Training, by benchmarks/costs.py: seconds a multiply-add of forward and backward pass, each of which counts; those of
+# the first convolution, whose rows are too short for the processor; and seconds a number that leaves a layer.
+TRAINED_S, FIRST_S, DENSE_S, DEPTHWISE_S, PASSED_S = 1.2e-11, 5.2e-11, 4e-11, 3e-10, 1.1e-9
+# The same for a finished network, which predicts in fp32, and how much less a look at validation images takes in bf16.
+PREDICTED_S, PREDICTED_DENSE_S, PREDICTED_PASSED_S = 1.4e-11, 2.7e-11, 1.65e-9
+LOOKED = 0.6
+# Of a step: every layer's calls, and every weight's way through the optimizer and its average.
+CALLED_S, MOVED_S = 2e-5, 5e-9
 # Seconds a value of an augmented image.
-WARPED_S = 2e-8
-ELASTIC_S = 4e-8
-MIRRORED_S = 4e-9
-LOADED_S = 2e-9
+LOADED_S, WARPED_S, ELASTIC_S, MIRRORED_S = 2e-9, 5.6e-8, 2e-8, 4.1e-8
+CHECKPOINT_S = 0.01
 VALIDATION_BATCH = 500
-CHECKPOINT_S = 0.03
 
 
 @dataclass(frozen=True)
@@ -62,19 +54,20 @@ class Load:
     weights: float
     layers: int
 
-    def forward_s(self) -> float:
-        """Seconds of one image, one view."""
-        return (
-            self.convolved * CONVOLVED_S + self.dense * DENSE_S + self.depthwise * DEPTHWISE_S + self.passed * PASSED_S
-        )
-
     def image_s(self) -> float:
-        """Seconds of one image in a training step."""
-        return 3 * self.forward_s() - self.first * CONVOLVED_S + self.passed * BACKWARD_S
+        """Seconds of one image in a training step; what the first convolution sees needs no gradient."""
+        dense_s, depthwise_s = self.dense * DENSE_S, self.depthwise * DEPTHWISE_S
+        convolved_s = (self.convolved - self.first) * TRAINED_S + dense_s + depthwise_s
+        return 3 * convolved_s + 2 * self.first * FIRST_S + self.passed * PASSED_S
 
     def step_s(self) -> float:
         """Seconds of a step besides its images."""
-        return STEP_S + self.layers * CALLED_S + self.weights * MOVED_S
+        return self.layers * CALLED_S + self.weights * MOVED_S
+
+    def predict_s(self) -> float:
+        """Seconds of one view of an image."""
+        dense_s, depthwise_s = self.dense * PREDICTED_DENSE_S, self.depthwise * DEPTHWISE_S
+        return self.convolved * PREDICTED_S + dense_s + depthwise_s + self.passed * PREDICTED_PASSED_S
 
 
 def load_of(spec: ModelSpec, shape_HWC: tuple[int, int, int], classes: int) -> Load:
@@ -134,7 +127,7 @@ def fit_s(training: Training, load: Load, pixels: int, images: int, predicted: i
     seen = passes * images
     steps = math.ceil(seen / training.batch_size)
     epoch_s = seen * (load.image_s() + augmented_s(training.augment, pixels)) + steps * load.step_s()
-    return training.epochs * (epoch_s + _looked_s(training, load, pixels, predicted) + CHECKPOINT_S)
+    return training.epochs * (epoch_s + LOOKED * predict_s(training, load, pixels, predicted) + CHECKPOINT_S)
 
 
 def augmented_s(augment: Augmentation, pixels: int) -> float:
@@ -147,14 +140,10 @@ def augmented_s(augment: Augmentation, pixels: int) -> float:
 
 
 def predict_s(training: Training, load: Load, pixels: int, predicted: int) -> float:
-    """Seconds of one pass over images, in all their views, by the finished network."""
-    return FP32 * _looked_s(training, load, pixels, predicted)
-
-
-def _looked_s(training: Training, load: Load, pixels: int, predicted: int) -> float:
+    """Seconds of one pass over images, in all their views."""
     views = training.test_time_augmentation.count
-    calls = math.ceil(predicted * views / VALIDATION_BATCH) * load.layers * CALLED_S / 3
-    return predicted * (views * load.forward_s() + pixels * LOADED_S) + calls
+    calls = math.ceil(predicted * views / VALIDATION_BATCH) * load.layers * CALLED_S
+    return predicted * (views * load.predict_s() + pixels * LOADED_S) + calls
 
 
 def held_bytes(training: Training, load: Load, pixels: int) -> float:
