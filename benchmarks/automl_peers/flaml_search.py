@@ -2,8 +2,8 @@
 
     python flaml_search.py FOLDER --budget SECONDS [--retrain budget] [--without catboost]
 
-Training and validation images are given as one table: FLAML holds out what it needs, and trains the best model on all of
-it at the end. Nothing but task, metric, budget and number of threads is set; none of its default estimators is a network.
+Training and validation images are given as one table: FLAML holds out what it needs, and trains the best model on all
+of it at the end. Nothing but task, metric, budget and number of threads is set; none of its estimators is a network.
 """
 
 from __future__ import annotations
