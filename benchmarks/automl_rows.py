@@ -1,4 +1,4 @@
-"""The rows of AutoML's table: data, families, budget, goal, and the peers beside. Data only; automl.py measures them."""
+"""The rows of AutoML's table: data, families, budget, goal and peers. Data only; automl.py measures them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Row:
         return f"{self.budget_s // 60}m" if self.budget_s > 60 else f"{self.budget_s}s"
 
 
-# What `flaml[automl]` installs: AutoGluon's CatBoost beside it would join FLAML's search, which then keeps no budget at all.
+# As `flaml[automl]` installs it: AutoGluon's CatBoost would join its search, and would not be stopped by the budget.
 FLAML = Peer("flaml", "FLAML", "flaml_search.py", ("--without", "catboost"))
 GLUON = Peer("autogluon", "AutoGluon-Tabular, medium_quality (its default)", "autogluon_search.py")
 GLUON_BEST = Peer(

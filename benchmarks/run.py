@@ -2,9 +2,9 @@
 
     PIGEONHOLE_DATA=FOLDER python benchmarks/run.py --peers PYTHON --serving-peers PYTHON --automl-peers PYTHON
 
-They are Pythons with what training, serving and AutoML are measured beside (`make bench` makes them); serving also wants
-wrk, a package of Debian. What each measurement prints goes to `.benchmarks/NAME.txt`; remove
-a file to measure again. Leave the machine alone meanwhile.
+They are Pythons with what training, serving and AutoML are measured beside (`make bench` makes them); serving also
+wants wrk, a package of Debian. What each measurement prints goes to `.benchmarks/NAME.txt`; remove a file to measure
+again. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations

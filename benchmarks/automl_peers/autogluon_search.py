@@ -2,8 +2,8 @@
 
     python autogluon_search.py FOLDER --budget SECONDS [--preset best_quality] [--without NN_TORCH FASTAI CAT XGB]
 
-Training and validation images are given as one table, as its documentation advises: it holds out what it needs, or bags.
-Nothing but metric, budget, preset and number of threads is set.
+Training and validation images are given as one table: it holds out what it needs, or bags. Nothing but metric,
+budget, preset and number of threads is set.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from pathlib import Path
 
 import autogluon.tabular
 import numpy as np
@@ -59,7 +60,7 @@ def main() -> None:
     )
 
 
-def frame(path) -> pd.DataFrame:
+def frame(path: Path) -> pd.DataFrame:
     """Columns `p0` … and `label`."""
     pixels_NP, labels_N = table(path)
     columns = pd.DataFrame(pixels_NP, columns=[f"p{number}" for number in range(pixels_NP.shape[1])])

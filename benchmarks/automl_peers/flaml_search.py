@@ -2,19 +2,19 @@
 
     python flaml_search.py FOLDER --budget SECONDS [--retrain budget] [--without catboost]
 
-Training and validation images are given as one table: FLAML holds out what it needs, and trains the best model on all of
-it at the end. Nothing but task, metric, budget and number of threads is set; none of its default estimators is a network.
+Training and validation images are given as one table: FLAML holds out what it needs, and trains the best model on all
+of it at the end. Nothing but task, metric, budget and number of threads is set; none of its estimators is a network.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import Counter
 
 import flaml
 import numpy as np
-from flaml.automl.data import get_output_from_log
 from flaml.automl.task.factory import task_factory
 from tables import options, since_start, table, tell
 
@@ -53,7 +53,7 @@ def main() -> None:
     fit_s = time.perf_counter() - start
     test_NP, test_labels_N = table(given.folder / "test.npz")
     predicted_N = np.asarray(search.predict(test_NP.astype(np.float32))).astype(np.int64)
-    _, _, _, configs, _ = get_output_from_log(filename=str(log), time_budget=float("inf"))
+    trials = [json.loads(line) for line in log.read_text().splitlines()]
     tell(
         peer=f"FLAML {flaml.__version__}",
         settings={"retrain_full": given.retrain, "estimator_list": estimators},
@@ -62,7 +62,7 @@ def main() -> None:
         validation_accuracy=1 - float(search.best_loss),
         best=str(search.best_estimator),
         best_settings=search.best_config,
-        tried=Counter(str(config["Current Learner"]) for config in configs),
+        tried=Counter(trial["learner"] for trial in trials if "learner" in trial),
         fit_s=fit_s,
         seconds=since_start(),
         images=len(labels_N),
