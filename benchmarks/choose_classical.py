@@ -95,7 +95,7 @@ CANDIDATES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"pca_components": 80},
     ),
     "linear-svm": ({}, {"C": 0.003}, {"C": 0.03}, {"temperature": 0.2}, {"temperature": 0.6}, {"scaler": "pca"}),
-    "sgd": ({}, {"alpha": 3e-4}, {"alpha": 3e-5}, {"scaler": "pca"}),
+    "sgd": ({}, {"alpha": 3e-4}, {"alpha": 1e-5}, {"eta0": 3e-3}, {"eta0": 0.03}, {"scaler": "pca"}),
     "gaussian-naive-bayes": (
         {},
         {"temperature": 10.0},

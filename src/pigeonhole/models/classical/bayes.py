@@ -21,7 +21,9 @@ _DIM = {
 
 def _gaussian(fitted: Any) -> Scores:
     """-(x - μ)²/2σ² is -x²/2σ² + x·μ/σ² - μ²/2σ²."""
-    inverse_AP, mean_AP = 1 / np.asarray(fitted.var_, np.float64), np.asarray(fitted.theta_, np.float64)
+    variance_AP, mean_AP = np.asarray(fitted.var_, np.float64), np.asarray(fitted.theta_, np.float64)
+    # No variance at all, smoothed or not, is that of images of one colour, which any will do for.
+    inverse_AP = 1 / np.where(variance_AP > 0, variance_AP, 1)
     constants_A = np.log(inverse_AP).sum(axis=1) / 2 - (np.square(mean_AP) * inverse_AP).sum(axis=1) / 2
     return Scores((mean_AP * inverse_AP).T, constants_A + np.log(fitted.class_prior_), -inverse_AP.T / 2)
 
@@ -32,7 +34,7 @@ def _multinomial(fitted: Any) -> Scores:
 
 def _bernoulli(fitted: Any) -> Scores:
     lit_AP = np.asarray(fitted.feature_log_prob_, np.float64)
-    dark_AP = np.log1p(-np.exp(lit_AP))
+    dark_AP = np.log(-np.expm1(lit_AP))
     biases_A = np.asarray(fitted.class_log_prior_, np.float64) + dark_AP.sum(axis=1)
     return Scores((lit_AP - dark_AP).T, biases_A, threshold=float(fitted.binarize))
 

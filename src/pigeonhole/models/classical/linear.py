@@ -31,8 +31,9 @@ def _linear_svm(settings: Mapping[str, Any], seed: int) -> ScoredEstimator:
 def _sgd(settings: Mapping[str, Any], seed: int) -> ScoredEstimator:
     linear_model = require("sklearn.linear_model", extra="train")
     # The mean of the weights on the way, not the last ones, which depend on the last images seen.
+    rate = {"learning_rate": "constant", "eta0": 0.01}
     descent = linear_model.SGDClassifier(
-        **{"loss": "log_loss", "average": True, **settings}, random_state=random_state(seed)
+        **{"loss": "log_loss", "average": True, **rate, **settings}, random_state=random_state(seed)
     )
     return ScoredEstimator(descent, coefficients, "one-vs-rest")
 
@@ -48,7 +49,7 @@ LINEAR: Mapping[str, Recipe] = {
     "linear-svm": Recipe(
         ("C", "max_iter", "tol", "temperature"), _linear_svm, lambda fitted: fitted.n_parameters, divisor=255
     ),
-    "sgd": Recipe(("alpha", "max_iter", "tol"), _sgd, lambda fitted: fitted.n_parameters, divisor=255),
+    "sgd": Recipe(("alpha", "eta0", "max_iter", "tol"), _sgd, lambda fitted: fitted.n_parameters, divisor=255),
 }
 
 

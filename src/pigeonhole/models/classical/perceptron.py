@@ -65,7 +65,7 @@ class Perceptron:
 
 
 def _mlp(settings: Mapping[str, Any], seed: int) -> Perceptron:
-    return Perceptron(**{"max_iter": 30, **settings}, seed=seed)
+    return Perceptron(**{"max_iter": 20, **settings}, seed=seed)
 
 
 PERCEPTRON: Mapping[str, Recipe] = {
