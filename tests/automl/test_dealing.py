@@ -37,7 +37,7 @@ def test_folds_are_stratified_and_of_one_size(count: int, seed: int):
     sizes = np.bincount(fold_N, minlength=count + 1)[1:]
     assert sizes.max() - sizes.min() <= 1
     for k in range(5):
-        own = np.bincount(fold_N[LABELS_N == k], minlength=count + 1)[1:]
+        own = np.bincount(fold_N[np.equal(LABELS_N, k)], minlength=count + 1)[1:]
         assert own.max() - own.min() <= 1
 
 

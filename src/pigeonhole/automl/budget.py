@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 # The promise: the command is back at most so long after its budget, whichever is longer.
 GRACE_S, GRACE = 15.0, 0.05
-# Of the grace: until when ensembles may go on, and until when a first model is waited for.
-_FOR_THE_END, _FOR_A_FIRST = 0.4, 0.55
+# Of the grace: until when ensembles may go on, until when a first model is waited for, and the report.
+_FOR_THE_END, _FOR_A_FIRST, _FOR_THE_LAST = 0.4, 0.55, 0.7
 _RESERVE_AT_MOST = 0.2
-_RESERVE_AT_LEAST_S = 3.0
+# For choosing, joining, and the report.
+_RESERVE_S = 7.0
 # Images that a bundle is verified on, by one and by several models, and whose latency is taken.
 _VERIFIED = 3000
 _MEMBERS = 5
@@ -61,6 +62,11 @@ class Budget:
         """Until a first model is waited for no longer."""
         return self.left_s + _FOR_A_FIRST * self.grace_s
 
+    @property
+    def last_left_s(self) -> float:
+        """Until the report must have been written."""
+        return self.left_s + _FOR_THE_LAST * self.grace_s
+
     def fits_left_s(self, slowest_ms: list[float], set_aside: float = 0.0) -> float:
         """Until the fits must have ended.
 
@@ -69,5 +75,4 @@ class Budget:
             set_aside: a share of the budget for what follows the fits besides.
         """
         ensemble_s = sum(sorted(slowest_ms)[-_MEMBERS:]) / 1000 * _VERIFIED
-        reserve_s = max(_RESERVE_AT_LEAST_S, 4.0 + ensemble_s)
-        return self.left_s - min(reserve_s, _RESERVE_AT_MOST * self.budget_s) - set_aside * self.budget_s
+        return self.left_s - min(_RESERVE_S + ensemble_s, _RESERVE_AT_MOST * self.budget_s) - set_aside * self.budget_s

@@ -80,10 +80,10 @@ def estimators(
             settings: dict[str, Scalar] = {} if scaler == "none" else {"scaler": scaler}
             key = preset if scaler == "none" else f"{preset}@{scaler}"
             yield Candidate(key, preset, "estimator", name_of(preset, settings), settings)
-    for key, (told, settings) in VARIANTS.items():
+    for key, (told, values) in VARIANTS.items():
         preset = key.partition("@")[0]
         if wanted(preset):
-            yield Candidate(key, preset, "estimator", f"{name_of(preset, settings)} {told}", settings)
+            yield Candidate(key, preset, "estimator", f"{name_of(preset, values)} {told}", values)
 
 
 def networks(wanted: Callable[[str], bool], asked_for: Collection[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from pigeonhole.automl.candidates import Candidate
 from pigeonhole.automl.fits import Fit
@@ -58,10 +59,10 @@ def _pilots(now: Situation) -> list[tuple[Candidate, int]]:
 def _promotions(now: Situation) -> Iterator[tuple[Candidate, int]]:
     """The promising third of each rung on the next one, from the highest rung down."""
     rungs = now.facts.rungs
-    for lower, upper in reversed(list(zip(rungs, rungs[1:], strict=False))):
+    for lower, upper in reversed(list(pairwise(rungs))):
         yield from ((candidate, upper) for candidate in _promising(now, lower))
     # Where time is left, those behind them as well.
-    for lower, upper in reversed(list(zip(rungs, rungs[1:], strict=False))):
+    for lower, upper in reversed(list(pairwise(rungs))):
         yield from ((candidate, upper) for candidate in _ranked(now, lower) if not now.networks)
 
 

@@ -233,9 +233,8 @@ class Search:
         one = self._of(report.key)
         exports = False
         if one is not None:
-            figures = dict(report.record["figures"])
-            one = replace(one, **{name: figures.get(name) for name in ("score", "low", "high")}, fit_s=figures["fit_s"])
-            one = replace(one, metrics=figures["metrics"])
+            figures: dict[str, Any] = report.record["figures"]
+            one = replace(one, **figures)
             others = [other for other in self.tried if other.number != one.number]
             exports = is_to_be_exported(one.fit, one.score, others, self.plan.facts.train_images)
             self._keep(one)

@@ -41,7 +41,8 @@ def scored(estimator: ScoredEstimator, n_pixels: int) -> Piece:  # noqa: ARG001 
 
 def perceptron(estimator: Perceptron, n_pixels: int) -> Piece:  # noqa: ARG001 - one signature for all
     """Of a trained perceptron. Its numbers are kept in fp32, as they were trained."""
-    nodes, named, last = [_doubled_pixels()], {}, "values"
+    named: dict[str, Any] = {}
+    nodes, last = [_doubled_pixels()], "values"
     for layer, (weights, biases) in enumerate(zip(estimator.weights, estimator.biases, strict=True)):
         own = [f"weights_{layer}", f"biases_{layer}"]
         named |= {own[0]: weights, own[1]: biases.astype(np.float64)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -146,11 +147,18 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     asked = {name for name in settings.allowed or () if name in known and models.presets.get(name).kind == "network"}
     nets = networks(lambda preset: preset in known and settings.allows(preset), sorted(asked))
 
-    def declared(candidate: Candidate, images: int) -> Cost:
-        spec = models.resolve(candidate.preset, candidate.settings)
+    @cache
+    def cost(preset: str, values: tuple[tuple[str, Scalar], ...], images: int) -> Cost:
         return estimate(
-            spec, images=images, shape_HWC=facts.shape_HWC, classes=facts.classes, predicted=facts.held_out_images
+            models.resolve(preset, dict(values)),
+            images=images,
+            shape_HWC=facts.shape_HWC,
+            classes=facts.classes,
+            predicted=facts.held_out_images,
         )
+
+    def declared(candidate: Candidate, images: int) -> Cost:
+        return cost(candidate.preset, tuple(candidate.settings.items()), images)
 
     def name_of(preset: str, values: Mapping[str, Scalar]) -> str:
         return display_name(models.resolve(preset, values))
@@ -179,8 +187,11 @@ def _default_epochs(preset: str) -> int | None:
 
 
 def _limits(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]:
-    numeric = [one for one in models.presets.get(preset).parameters if isinstance(one.default, int | float)]
-    return {one.name: (one.low, one.default, one.high) for one in numeric if not isinstance(one.default, bool)}
+    return {
+        one.name: (one.low, one.default, one.high)
+        for one in models.presets.get(preset).parameters
+        if isinstance(one.default, int | float) and not isinstance(one.default, bool) and one.choices is None
+    }
 
 
 def _known(made: _Made, record: SearchRecord) -> AutomlOutcome | None:
@@ -210,7 +221,7 @@ def _facts(made: _Made, budget: Budget) -> dict[str, Any]:
 def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) -> AutomlOutcome:
     canceled = False
     with LocalCompute(made.plan.facts.slots, grace_s=_JOB_GRACE_S) as compute:
-        search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(made, view))
+        search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(view))
         try:
             ended = search.run()
         except KeyboardInterrupt:
@@ -260,7 +271,7 @@ def _board(made: _Made, tried: Sequence[Tried]) -> list[LeaderboardRow]:
 class _Rows:
     """Passes fits on as rows of a leaderboard."""
 
-    def __init__(self, made: _Made, view: AutomlView) -> None:
+    def __init__(self, view: AutomlView) -> None:
         self._view = view
 
     def on_fits(self, tried: Sequence[Tried], left_s: float) -> None:

@@ -10,24 +10,33 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pigeonhole.automl.budget import Budget
 from pigeonhole.automl.fits import ALL, HOLD_OUT, REFIT, Fit, Tried
+from pigeonhole.automl.guardrails import FILE as VERIFIER_RESULTS
+from pigeonhole.automl.guardrails import count_duplicates, guardrails, verifier_results
 from pigeonhole.automl.leaderboard import LeaderboardRow, best_row, history, ranked, rows
 from pigeonhole.automl.loop import Plan
 from pigeonhole.automl.pace import Pace
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.compute.job import Compute, Job, Outcome
 from pigeonhole.core.errors import BudgetError, GateError, TrainingError, listing
+from pigeonhole.core.files import write_json
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.workflows.automl_data import SearchData
 from pigeonhole.workflows.automl_ensembles import CHOOSE, MAKE
 from pigeonhole.workflows.automl_fits import FUNCTION, OF_STACK, fit_folder
 from pigeonhole.workflows.automl_outcome import AutomlOutcome
+from pigeonhole.workflows.automl_report import DRAW, FACTS, MIRROR
 
 _NAMES = {"vote": ("voting-ensemble", "VotingEnsemble"), "stack": ("stack-ensemble", "StackEnsemble")}
 _LEAST_S = 1.5
 # What is kept of the time for joining, once members of a stack are fitted again.
 _TO_JOIN_S = 4.0
+# Comparing the hashes of a million images would take seconds.
+_LOOKED_FOR_DUPLICATES = 200_000
+_CALLED = {"report": "report", "mirror": "mirror of the best run in MLflow; `pigeonhole evaluate` makes it"}
 Note = Callable[[str], None]
 
 
@@ -104,7 +113,7 @@ def with_ensembles(found: Found, plan: Plan, compute: Compute, budget: Budget, n
         key, name = _NAMES[method]
         note(f"making the {name}")
         row, members = _ensemble(found, plan, method, compute, budget)
-        found = replace(found, ensembles=(*found.ensembles, row), members={**found.members, **{key: members}})
+        found = replace(found, ensembles=(*found.ensembles, row), members={**found.members, key: members})
     return replace(found, members={key: members for key, members in found.members.items() if members})
 
 
@@ -258,22 +267,66 @@ def outcome(
         seconds=round(budget.now_s, 3),
         budget_s=settings.budget_s,
         ensembles=found.members,
-        guardrails=(),
+        guardrails=_guardrails(found),
         history=tuple(history(found.tried)),
         notes=tuple(notes),
         folder=str(found.folder),
     )
 
 
-def with_report(
-    ended: AutomlOutcome,
-    found: Found,  # noqa: ARG001
-    compute: Compute,  # noqa: ARG001
-    budget: Budget,  # noqa: ARG001
-    note: Note,  # noqa: ARG001
-) -> AutomlOutcome:
-    """The same with its page, if there is time and what draws charts."""
-    return ended
+def _guardrails(found: Found) -> tuple[dict[str, Any], ...]:
+    """What was looked at in the data, as Azure ML tells it; kept as its `verifier_results.json` too."""
+    source = found.own.source
+    classes = len(source.class_names)
+    train, validation = source.rows("train"), source.rows("validation")
+    duplicates = None
+    if len(train) + len(validation) <= _LOOKED_FOR_DUPLICATES:
+        digests = source.image_sha256
+        parts = ((digests[row] for row in rows_N) for rows_N in (train, validation))
+        duplicates = count_duplicates(*parts, folds=found.own.folds)
+    results = guardrails(
+        np.bincount(source.labels_N[train], minlength=classes).tolist(),
+        np.bincount(source.labels_N[validation], minlength=classes).tolist(),
+        folds=found.own.folds,
+        class_names=source.class_names,
+        duplicates=duplicates,
+    )
+    write_json(found.folder / VERIFIER_RESULTS, verifier_results(results))
+    return results
+
+
+def with_report(ended: AutomlOutcome, found: Found, compute: Compute, budget: Budget, note: Note) -> AutomlOutcome:
+    """The same with its page, and its best run in MLflow, as far as there is time."""
+    note("writing the report")
+    write_json(found.folder / FACTS, {**ended.to_dict(), "settings": found.settings.to_dict()})
+    every = shared_arguments(found.settings, found.own, found.folder, found.space)
+    jobs = [
+        Job("report", found.folder / "logs" / "report.log", DRAW, every),
+        Job("mirror", found.folder / "logs" / "mirror.log", MIRROR, {**every, "run_id": ended.run_id}),
+    ]
+    outcomes = _all(compute, jobs, budget)
+    notes = list(ended.notes)
+    for job in jobs:
+        if job.key not in outcomes:
+            notes.append(f"no time was left for the {_CALLED[job.key]}")
+        elif outcomes[job.key].state != "Completed":
+            notes.append(f"the {_CALLED[job.key]} did not come about: {outcomes[job.key].error}")
+    report = outcomes["report"].value if "report" in outcomes else None
+    return replace(ended, report=report, notes=tuple(notes))
+
+
+def _all(compute: Compute, jobs: Sequence[Job], budget: Budget) -> dict[str, Outcome]:
+    """The outcomes of those jobs that came to their end in time."""
+    waiting, found = list(jobs), dict[str, Outcome]()
+    while waiting or compute.free < compute.slots:
+        while waiting and compute.free and budget.last_left_s > _LEAST_S:
+            compute.submit(replace(waiting.pop(0), deadline_s=budget.last_left_s))
+        if compute.free == compute.slots:
+            break
+        for event in compute.events(None):
+            if isinstance(event, Outcome) and event.state != "TimedOut":
+                found[event.key] = event
+    return found
 
 
 def _nothing(

@@ -139,7 +139,7 @@ def _judged(job: _Job, members: Sequence[Mapping[str, Any]], weights: Sequence[f
 
 
 def _of_stack(stack: Stack) -> Judged:
-    return Judged(stack.honest_labels_N, stack.honest_probs_NK, stack.score)
+    return Judged(stack.honest_labels_N.astype(np.int64), stack.honest_probs_NK, stack.score)
 
 
 def _stack(job: _Job, members: Sequence[Mapping[str, Any]]) -> Stack:

@@ -103,9 +103,8 @@ def fit_candidate(arguments: Mapping[str, Any], conversation: Conversation) -> d
 def _trained(job: _Job) -> models.Trained:
     source, candidate = job.own.source, job.fit.candidate
     rows = job.own.learned_rows(job.fit.images, job.fit.part)
-    images_NHWC = models.select(source.images_NHWC, rows)
-    if candidate.kind == "estimator":
-        images_NHWC = np.asarray(images_NHWC)
+    # A network takes its images batch by batch; an estimator all at once.
+    images_NHWC = source.images_NHWC[rows] if candidate.kind == "estimator" else models.select(source.images_NHWC, rows)
     return models.fit(
         models.resolve(candidate.preset, candidate.settings),
         # No epoch is chosen by what the candidate is scored on, and none is spent on looking at it.
@@ -129,7 +128,7 @@ class _InTime(models.Callback):
         self._began_s = time.monotonic()
         self._epochs = 0
 
-    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:  # noqa: ARG002
         """Looks at the clock."""
         self._epochs += 1
         now_s = time.monotonic()

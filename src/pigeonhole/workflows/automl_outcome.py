@@ -79,7 +79,7 @@ def read_outcome(folder: Path) -> AutomlOutcome | None:
     best = LeaderboardRow(**kept.pop("best"))
     for derived in ("run_id", "counts"):
         kept.pop(derived)
-    lists = {name: tuple(kept.pop(name)) for name in ("guardrails", "history", "notes")}
+    lists: dict[str, Any] = {name: tuple(kept.pop(name)) for name in ("guardrails", "history", "notes")}
     return AutomlOutcome(best=best, leaderboard=rows, **lists, **kept)
 
 

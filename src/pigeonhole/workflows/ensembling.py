@@ -190,7 +190,7 @@ def _bundle(
 def _judged(wanted: _Wanted, stack: Stack | None, metric: PrimaryMetric) -> Judged:
     """By what a stack brings; of a vote, by the mean of what its members' own trainings kept of validation."""
     if stack is not None:
-        return Judged(stack.honest_labels_N, stack.honest_probs_NK, stack.score)
+        return Judged(stack.honest_labels_N.astype(np.int64), stack.honest_probs_NK, stack.score)
     validation = wanted.source.validation
     if not len(validation):
         raise GateError(

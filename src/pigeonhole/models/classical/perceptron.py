@@ -47,8 +47,8 @@ class Perceptron:
         self.biases = [np.asarray(layer, np.float32) for layer in network.intercepts_]
         if self.biases[-1].size == 1:
             # A lone unit's logit s of the second class: ±s/2 has the same softmax.
-            self.weights[-1] = np.hstack([-self.weights[-1], self.weights[-1]]) / np.float32(2)
-            self.biases[-1] = np.concatenate([-self.biases[-1], self.biases[-1]]) / np.float32(2)
+            self.weights[-1] = np.hstack([-self.weights[-1], self.weights[-1]]) * np.float32(0.5)
+            self.biases[-1] = np.concatenate([-self.biases[-1], self.biases[-1]]) * np.float32(0.5)
         return self
 
     def predict_proba(self, features_NP: Floats) -> Doubles:

@@ -78,7 +78,8 @@ class Scaler:
         values_ND = pixels_NP.astype(np.float64)
         if self.normalizes:
             squares_N1 = np.square(values_ND).sum(axis=1, keepdims=True)
-            return values_ND / np.sqrt(np.maximum(squares_N1, 1))
+            normalized_ND: Doubles = values_ND / np.sqrt(np.maximum(squares_N1, 1))
+            return normalized_ND
         if self.matrix_PD is not None:
             values_ND = values_ND @ self.matrix_PD
         return (values_ND - self.offset_D) * self.factor_D
