@@ -37,7 +37,7 @@ def next_estimator(now: Situation, allowance_s: float) -> Fit | None:
     for candidate, images in _pilots(now):
         if _fits(now, candidate, images, _A_PILOT * allowance_s):
             return now.fit(candidate, images)
-    for candidate, images in (*_promotions(now), *_variations(now)):
+    for candidate, images in (*_promotions(now), *_variations(now), *_others(now)):
         if _fits(now, candidate, images, allowance_s):
             return now.fit(candidate, images)
     return None
@@ -61,8 +61,11 @@ def _promotions(now: Situation) -> Iterator[tuple[Candidate, int]]:
     rungs = now.facts.rungs
     for lower, upper in reversed(list(pairwise(rungs))):
         yield from ((candidate, upper) for candidate in _promising(now, lower))
-    # Where time is left, those behind them as well.
-    for lower, upper in reversed(list(pairwise(rungs))):
+
+
+def _others(now: Situation) -> Iterator[tuple[Candidate, int]]:
+    """Where time is left and there are no networks, those behind the promising third."""
+    for lower, upper in pairwise(now.facts.rungs):
         yield from ((candidate, upper) for candidate in _ranked(now, lower) if not now.networks)
 
 

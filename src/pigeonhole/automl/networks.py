@@ -10,12 +10,14 @@ from pigeonhole.automl.situation import Situation
 from pigeonhole.models.spec import Scalar
 
 # Shares of the time left: for the first network, for one in its own settings on the way, and for a last one, whose
-# epochs are planned to fill it.
-_FIRST, _ON_THE_WAY, _LAST = 0.2, 0.25, 0.85
+# epochs are planned to fill it; the more so where it is known how long such a network takes here.
+_FIRST, _ON_THE_WAY, _LAST, _LAST_OF_KNOWN = 0.2, 0.25, 0.85, 0.93
 _FIRST_AT_MOST = 0.6
 # Of a preset's own number of epochs: with fewer another network does better, with more nothing is gained.
 _FEWEST, _LONGEST = 0.25, 4
 _FEWEST_OF_ALL = 2
+# One more of a preset, of the epochs of the longest so far: a much shorter one adds nothing to it.
+_AS_LONG = 0.5
 
 
 def next_network(now: Situation) -> Fit | None:
@@ -58,7 +60,8 @@ def _on_the_way(now: Situation, by_cost: list[str]) -> Fit | None:
 def _last(now: Situation, by_cost: list[str]) -> Fit | None:
     """The dearest that gets enough epochs in what is left, unless a cheaper one did better."""
     for preset in reversed(_undefeated(now, by_cost)):
-        epochs = _epochs_in(now, preset, _LAST * now.left_s)
+        share = _LAST if _best(now, preset) is None else _LAST_OF_KNOWN
+        epochs = _epochs_in(now, preset, share * now.left_s)
         if epochs is not None:
             default = now.epochs[preset].default
             settings: dict[str, Scalar] = {} if default in {None, epochs} else {"epochs": epochs}
@@ -84,6 +87,16 @@ def _best(now: Situation, preset: str) -> float | None:
     return max((score for score in scores if score is not None), default=None)
 
 
+def _longest(now: Situation, preset: str) -> int:
+    """The most epochs that one of a preset was given on all images."""
+    given = [
+        tried.fit.candidate.settings.get("epochs", now.epochs[preset].default)
+        for tried in now.tried
+        if tried.fit.candidate.preset == preset and tried.fit.images == now.facts.train_images
+    ]
+    return max((int(epochs) for epochs in given if epochs is not None), default=0)
+
+
 def _epochs_in(now: Situation, preset: str, seconds: float) -> int | None:
     """How many epochs fit; `None` where they are too few to be worth it."""
     images, default = now.facts.train_images, now.epochs[preset].default
@@ -93,6 +106,6 @@ def _epochs_in(now: Situation, preset: str, seconds: float) -> int | None:
     two = now.unit_s(_candidate(preset, epochs=2), images)
     a_further_one = max(two - one, 1e-3)
     epochs = 1 + math.floor((seconds - one) / a_further_one)
-    if epochs < max(min(_FEWEST_OF_ALL, default), math.ceil(default * _FEWEST)):
+    if epochs < max(min(_FEWEST_OF_ALL, default), default * _FEWEST, _longest(now, preset) * _AS_LONG):
         return None
     return min(epochs, default * _LONGEST)
