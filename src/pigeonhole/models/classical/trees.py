@@ -18,7 +18,7 @@ from pigeonhole.models.trained import Floats, Labels
 # A leaf's shares of the classes are whole numbers of 1/4,096. 4,096 trees of them sum to 2^24, so that fp32 holds
 # every sum exactly in whatever order threads add, and a tie between two classes is one everywhere.
 LEVELS = 4096
-_SMOOTHING = 0.2
+_SMOOTHING = 0.5
 
 
 class Forest:
