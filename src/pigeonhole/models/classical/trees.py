@@ -18,6 +18,7 @@ from pigeonhole.models.trained import Floats, Labels
 # A leaf's shares of the classes are whole numbers of 1/4,096. 4,096 trees of them sum to 2^24, so that fp32 holds
 # every sum exactly in whatever order threads add, and a tie between two classes is one everywhere.
 LEVELS = 4096
+_SMOOTHING = 0.5
 
 
 class Forest:
@@ -25,10 +26,11 @@ class Forest:
 
     Args:
         forest: not fitted yet.
+        smoothing: images of every class that each leaf counts besides its own, so that one tree is never sure.
     """
 
-    def __init__(self, forest: Any) -> None:
-        self.forest = forest
+    def __init__(self, forest: Any, smoothing: float = 0.0) -> None:
+        self.forest, self.smoothing = forest, smoothing
 
     def fit(self, pixels_NP: Floats, labels_N: Labels, sample_weight: Floats | None = None) -> Self:
         """Grows the trees; pixels are whole numbers."""
@@ -37,8 +39,15 @@ class Forest:
         if hasattr(self.forest, "n_jobs"):
             self.forest.set_params(n_jobs=1)
         for tree in self.trees:
-            tree.value[...] = np.rint(tree.value * LEVELS)
+            tree.value[...] = np.rint(self._shares(tree) * LEVELS)
         return self
+
+    def _shares(self, tree: Any) -> Any:
+        """Each node's shares of the classes (V, 1, A)."""
+        if not self.smoothing:
+            return tree.value
+        images_V11 = tree.weighted_n_node_samples[:, None, None]
+        return (tree.value * images_V11 + self.smoothing) / (images_V11 + self.smoothing * tree.value.shape[2])
 
     @property
     def trees(self) -> list[Any]:
@@ -64,7 +73,7 @@ def _forest(kind: str, settings: Mapping[str, Any], seed: int) -> Forest:
 
 def _tree(settings: Mapping[str, Any], seed: int) -> Forest:
     tree = require("sklearn.tree", extra="train")
-    return Forest(tree.DecisionTreeClassifier(**settings, random_state=random_state(seed)))
+    return Forest(tree.DecisionTreeClassifier(**settings, random_state=random_state(seed)), _SMOOTHING)
 
 
 def _recipe(kind: str) -> Recipe:
