@@ -84,9 +84,8 @@ def test_a_stack_is_judged_by_its_second_meta_learner(walked):
     labels_N = source.validation.labels_N
     kept = [tracking.Runs(walked.space).get(one.run_id).load_array("validation_probs") for one in of(walked)]
     options = stacking.MetaOptions(PRIMARY_METRICS["accuracy"], learner="LogisticRegression")
-    half = len(labels_N) // 2
     stack = stacking.stack_with_hold_out(
-        labels_N, kept, labels_N[:half], [probs_NK[:half] for probs_NK in kept], kept, options
+        labels_N, kept, labels_N[::2], [probs_NK[::2] for probs_NK in kept], kept, options
     )
     made = tracking.Runs(walked.space).get(make(walked, method="stack", stack=stack))
     assert (made.load_array("validation_probs") == stack.honest_probs_NK).all()

@@ -151,7 +151,7 @@ def _needed(nodes: Sequence[Any], outputs: Iterable[str]) -> list[Any]:
     needed, kept = set(outputs), []
     for step in reversed(nodes):
         if needed.intersection(step.output):
-            needed.update(_reads(step))
+            needed.update(name for name in _reads(step) if name)  # an input that is left out has no name
             kept.append(step)
     return kept[::-1]
 
