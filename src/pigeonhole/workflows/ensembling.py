@@ -17,6 +17,7 @@ from pigeonhole import bundle, data, evaluation, export, tracking
 from pigeonhole.automl.stacking import MetaLearner, Stack
 from pigeonhole.core.errors import DataError, GateError, UsageError, listing
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.evaluation.checks import Labels
 from pigeonhole.evaluation.primary import PRIMARY_METRICS, PrimaryMetric
 from pigeonhole.workflows.exporting import note_bundle, verification_rows
 
@@ -25,7 +26,6 @@ NAMES = {"vote": "voting-ensemble", "stack": "stack-ensemble"}
 COEFFICIENTS, INTERCEPTS = "meta_coefficients", "meta_intercepts"
 Method = Literal["vote", "stack"]
 Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
