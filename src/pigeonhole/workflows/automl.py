@@ -18,7 +18,7 @@ from pigeonhole import data, models
 from pigeonhole.automl.budget import Budget
 from pigeonhole.automl.candidates import Candidate, estimators, networks
 from pigeonhole.automl.fits import Tried
-from pigeonhole.automl.leaderboard import LeaderboardRow, rows
+from pigeonhole.automl.leaderboard import LeaderboardRow, best_row, rows
 from pigeonhole.automl.loop import INTERRUPTED, Ended, JobOfFit, Plan, Search
 from pigeonhole.automl.record import SearchRecord
 from pigeonhole.automl.settings import AutomlSettings
@@ -35,6 +35,7 @@ from pigeonhole.sweep.naming import sweep_name
 from pigeonhole.workflows import automl_ends
 from pigeonhole.workflows.automl_data import SearchData
 from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
+from pigeonhole.workflows.automl_report import read_settings
 
 SEARCHES = "automl"
 # A job is asked to end, and then made to: the promise leaves no more.
@@ -195,12 +196,21 @@ def _limits(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]
 
 
 def _known(made: _Made, record: SearchRecord) -> AutomlOutcome | None:
-    """What a search that has ended brought, unless there is time now to go on with it."""
+    """What a search that has ended brought, unless it may now go on; the best is chosen by today's limits."""
     known = read_outcome(made.folder)
     if known is None or record.status not in {"Completed", "TimedOut"}:
         return None
-    more_time = made.settings.budget_s > max(known.budget_s, record.consumed_s)
-    return None if more_time else known
+    settings = made.settings
+    more_time = settings.budget_s > max(known.budget_s, record.consumed_s)
+    if more_time or _limits_of_fits(settings.to_dict()) != _limits_of_fits(read_settings(made.folder)):
+        return None
+    best = best_row(known.leaderboard, settings.max_latency_ms, settings.max_size_bytes)
+    return None if best is None else replace(known, best=best)
+
+
+def _limits_of_fits(settings: Mapping[str, Any]) -> list[Any]:
+    """What ends the fits besides time: with another limit the same search goes on."""
+    return [settings.get(name) for name in ("max_trials", "trial_timeout_s", "early_termination", "exit_score")]
 
 
 def _facts(made: _Made, budget: Budget) -> dict[str, Any]:
@@ -234,7 +244,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             with _interruptible(view):
                 found = automl_ends.with_ensembles(found, made.plan, compute, budget, view.on_note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
-        board = _board(made, ended.tried)
+        board = _board(made, ended)
         outcome = automl_ends.outcome(found, board, status, budget, ended.why)
         if not canceled:
             with _interruptible(view):
@@ -260,12 +270,15 @@ def _jobs(made: _Made) -> JobOfFit:
     return job
 
 
-def _board(made: _Made, tried: Sequence[Tried]) -> list[LeaderboardRow]:
+def _board(made: _Made, ended: Ended) -> list[LeaderboardRow]:
     waiting = [
         *made.plan.estimators,
         *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
     ]
-    return rows(tried, waiting, "the budget left no time for it")
+    most = made.plan.max_trials
+    reached = None if most is None or len(ended.tried) < most else f"max_trials allows {most} fits"
+    why = ended.why or reached
+    return rows(ended.tried, waiting, f"it had no turn: {why}" if why else "the budget left no time for it")
 
 
 class _Rows:
