@@ -42,6 +42,7 @@ SEARCHES = "automl"
 _JOB_GRACE_S = 1.0
 # Of the budget, the second fits of a stack's members, where there are no folds to tell its score by.
 _FOR_A_STACK = 0.08
+_LEAST_FOR_A_STACK_S = 15.0
 
 
 class AutomlView(Protocol):
@@ -178,8 +179,13 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
         exit_score=settings.exit_score,
         max_trials=settings.max_trials,
         trial_timeout_s=settings.trial_timeout_s,
-        set_aside=_FOR_A_STACK if settings.stack and settings.folds is None else 0.0,
+        set_aside=_FOR_A_STACK if _can_stack(settings) else 0.0,
     )
+
+
+def _can_stack(settings: AutomlSettings) -> bool:
+    """Whether a stack that needs second fits is wanted, and its share of the budget long enough for some."""
+    return settings.stack and settings.folds is None and _FOR_A_STACK * settings.budget_s >= _LEAST_FOR_A_STACK_S
 
 
 def _default_epochs(preset: str) -> int | None:
