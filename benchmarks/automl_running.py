@@ -23,7 +23,7 @@ def watched(command: Sequence[str], error: Path, most_s: float | None = None) ->
     """Seconds, peak memory, exit status, and the JSON that a program prints, or in the last line of what it prints.
 
     `error` is the file that gets its stderr. Memory is what its processes have resident, added up: pages that several
-    share count for each, so it is an upper bound. After `most_s` it is killed with all below it, and `given_up` is true.
+    share count for each, so it is an upper bound. After `most_s` it is killed with all below it and `given_up`.
     """
     given_up = False
     start, before_s = time.perf_counter(), _processor_s()
