@@ -6,6 +6,7 @@ The search itself is `automl.loop`'s; here it is put together, and its gates are
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -112,6 +113,7 @@ def automl(
         BudgetError: the time ran out before anything was fitted, or nothing keeps the limits of the choice.
         TrainingError: nothing could be fitted.
     """
+    began_s = time.monotonic()
     view = view or Unwatched()
     space = Workspace.find(workspace)
     made = _made(space, dataset, settings)
@@ -120,7 +122,8 @@ def automl(
         known = _known(made, record)
         if known is not None:
             return known
-        budget = Budget(made.settings.budget_s, record.consumed_s, age_s)
+        # Opening the dataset and waiting for the disk count too.
+        budget = Budget(made.settings.budget_s, record.consumed_s, age_s + time.monotonic() - began_s)
         view.on_start(_facts(made, budget))
         outcome = _run(made, record, budget, view)
         outcome.save(made.folder)
