@@ -27,6 +27,7 @@ from pigeonhole.automl.situation import Epochs
 from pigeonhole.compute import LocalCompute
 from pigeonhole.compute.job import Job
 from pigeonhole.compute.shares import allowed_cores, memory_share
+from pigeonhole.core.errors import BudgetError
 from pigeonhole.core.locks import exclusive
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.models.classical.naming import display_name
@@ -178,10 +179,15 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
         memory_bytes=memory_share(slots),
         early_termination=settings.early_termination,
         exit_score=settings.exit_score,
-        max_trials=settings.max_trials,
+        max_trials=_candidates_at_most(settings),
         trial_timeout_s=settings.trial_timeout_s,
         set_aside=_FOR_A_STACK if settings.stack and settings.folds is None else 0.0,
     )
+
+
+def _candidates_at_most(settings: AutomlSettings) -> int | None:
+    """Without the ensembles, which are trials too."""
+    return None if settings.max_trials is None else max(1, settings.max_trials - settings.vote - settings.stack)
 
 
 def _default_epochs(preset: str) -> int | None:
@@ -224,7 +230,7 @@ def _facts(made: _Made, budget: Budget) -> dict[str, Any]:
 def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) -> AutomlOutcome:
     canceled = False
     with LocalCompute(made.plan.facts.slots, grace_s=_JOB_GRACE_S) as compute:
-        search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(view))
+        search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(view, made.plan.facts.train_images))
         try:
             ended = search.run()
         except KeyboardInterrupt:
@@ -238,7 +244,12 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
                 found = automl_ends.with_ensembles(found, made.plan, compute, budget, view.on_note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
         board = _board(made, ended.tried)
-        outcome = automl_ends.outcome(found, board, status, budget, ended.why)
+        try:
+            outcome = automl_ends.outcome(found, board, status, budget, ended.why)
+        except BudgetError:
+            if canceled:
+                raise KeyboardInterrupt from None
+            raise
         if not canceled:
             with _interruptible(view):
                 outcome = automl_ends.with_report(outcome, found, compute, budget, view.on_note)
@@ -268,14 +279,14 @@ def _board(made: _Made, tried: Sequence[Tried]) -> list[LeaderboardRow]:
         *made.plan.estimators,
         *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
     ]
-    return rows(tried, waiting, "the budget left no time for it")
+    return rows(tried, waiting, "the budget left no time for it", made.plan.facts.train_images)
 
 
 class _Rows:
     """Passes fits on as rows of a leaderboard."""
 
-    def __init__(self, view: AutomlView) -> None:
-        self._view = view
+    def __init__(self, view: AutomlView, train_images: int) -> None:
+        self._view, self._train_images = view, train_images
 
     def on_fits(self, tried: Sequence[Tried], left_s: float) -> None:
-        self._view.on_rows(rows(tried), left_s)
+        self._view.on_rows(rows(tried, train_images=self._train_images), left_s)
