@@ -204,12 +204,16 @@ def _limits(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]
 
 
 def _known(made: _Made, record: SearchRecord) -> AutomlOutcome | None:
-    """What a search that has ended brought, unless there is time now to go on with it."""
+    """What a search that has ended brought, unless there is time now, and a reason, to go on with it."""
     known = read_outcome(made.folder)
     if known is None or record.status not in {"Completed", "TimedOut"}:
         return None
-    more_time = made.settings.budget_s > max(known.budget_s, record.consumed_s)
-    return None if more_time else known
+    settings = made.settings
+    more_time = settings.budget_s > max(known.budget_s, record.consumed_s)
+    ended_early = record.status == "Completed" and settings.budget_s > record.consumed_s
+    if more_time or (ended_early and settings.ends != known.ends):
+        return None
+    return automl_ends.chosen_again(known, settings)
 
 
 def _facts(made: _Made, budget: Budget) -> dict[str, Any]:
