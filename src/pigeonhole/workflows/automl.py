@@ -244,7 +244,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             with _interruptible(view):
                 found = automl_ends.with_ensembles(found, made.plan, compute, budget, view.on_note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
-        board = _board(made, ended.tried)
+        board = _board(made, ended, canceled)
         outcome = automl_ends.outcome(found, board, status, budget, ended.why)
         if not canceled:
             with _interruptible(view):
@@ -270,12 +270,22 @@ def _jobs(made: _Made) -> JobOfFit:
     return job
 
 
-def _board(made: _Made, tried: Sequence[Tried]) -> list[LeaderboardRow]:
+def _board(made: _Made, ended: Ended, canceled: bool) -> list[LeaderboardRow]:
     waiting = [
         *made.plan.estimators,
         *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
     ]
-    return rows(tried, waiting, "the budget left no time for it")
+    return rows(ended.tried, waiting, _why_not_tried(made.plan, ended, canceled))
+
+
+def _why_not_tried(plan: Plan, ended: Ended, canceled: bool) -> str:
+    if canceled:
+        return "the search was interrupted before its turn"
+    if ended.why is not None:
+        return f"the search ended before its turn: {ended.why}"
+    if plan.max_trials is not None and len(ended.tried) >= plan.max_trials:
+        return f"max_trials, {plan.max_trials}, left no fit for it"
+    return "the budget left no time for it"
 
 
 class _Rows:
