@@ -149,8 +149,13 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     slots = settings.concurrent or len(allowed_cores())
     facts = own.facts(slots)
     known = set(models.presets.names())
-    asked = {name for name in settings.allowed or () if name in known and models.presets.get(name).kind == "network"}
-    nets = networks(lambda preset: preset in known and settings.allows(preset), sorted(asked))
+    asked = sorted(known & (settings.allowed or frozenset()))
+    named = {kind: [key for key in asked if models.presets.get(key).kind == kind] for kind in ("network", "estimator")}
+
+    def wanted(preset: str) -> bool:
+        return preset in known and settings.allows(preset)
+
+    nets = networks(wanted, named["network"])
 
     @cache
     def cost(preset: str, values: tuple[tuple[str, Scalar], ...], images: int) -> Cost:
@@ -168,8 +173,7 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     def name_of(preset: str, values: Mapping[str, Scalar]) -> str:
         return display_name(models.resolve(preset, values))
 
-    tried = estimators(lambda preset: preset in known and settings.allows(preset), name_of, settings.featurization)
-    found = list(tried)
+    found = list(estimators(wanted, name_of, settings.featurization, named["estimator"]))
     return Plan(
         facts=facts,
         estimators=found,
@@ -253,7 +257,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             with _interruptible(view):
                 found = automl_ends.with_ensembles(found, made.plan, compute, budget, view.on_note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
-        board = _board(made, ended)
+        board = _board(made, ended, canceled)
         try:
             outcome = automl_ends.outcome(found, board, status, budget, ended.why)
         except BudgetError:
@@ -284,20 +288,22 @@ def _jobs(made: _Made) -> JobOfFit:
     return job
 
 
-def _board(made: _Made, ended: Ended) -> list[LeaderboardRow]:
+def _board(made: _Made, ended: Ended, canceled: bool) -> list[LeaderboardRow]:
     waiting = [
         *made.plan.estimators,
         *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
     ]
-    most = made.plan.max_trials
-    reached = None if most is None or len(ended.tried) < most else f"max_trials allows {most} fits"
-    why = ended.why or reached
-    return rows(
-        ended.tried,
-        waiting,
-        f"it had no turn: {why}" if why else "the budget left no time for it",
-        made.plan.facts.train_images,
-    )
+    return rows(ended.tried, waiting, _why_not_tried(made.plan, ended, canceled), made.plan.facts.train_images)
+
+
+def _why_not_tried(plan: Plan, ended: Ended, canceled: bool) -> str:
+    if canceled:
+        return "the search was interrupted before its turn"
+    if ended.why is not None:
+        return f"the search ended before its turn: {ended.why}"
+    if plan.max_trials is not None and len({one.fit.candidate.key for one in ended.tried}) >= plan.max_trials:
+        return f"max_trials, {plan.max_trials}, left no fit for it"
+    return "the budget left no time for it"
 
 
 class _Rows:
