@@ -30,6 +30,7 @@ from pigeonhole.compute.shares import allowed_cores, memory_share
 from pigeonhole.core.errors import BudgetError
 from pigeonhole.core.locks import exclusive
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.models.classical.catalogue import ESTIMATORS
 from pigeonhole.models.classical.naming import display_name
 from pigeonhole.models.costs import Cost, estimate
 from pigeonhole.models.spec import Scalar
@@ -179,7 +180,7 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
         estimators=found,
         networks=nets,
         epochs={preset: Epochs(_default_epochs(preset)) for preset in nets},
-        limits={preset: _limits(preset) for preset in {candidate.preset for candidate in found}},
+        limits={preset: limits_of(preset) for preset in {candidate.preset for candidate in found}},
         declared=declared,
         memory_bytes=memory_share(slots),
         early_termination=settings.early_termination,
@@ -205,11 +206,13 @@ def _default_epochs(preset: str) -> int | None:
     return default if isinstance(default, int) else None
 
 
-def _limits(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]:
+def limits_of(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]:
+    """Of the numbers that any candidate of the preset takes: components are the scaler's in some only."""
     return {
         one.name: (one.low, one.default, one.high)
         for one in models.presets.get(preset).parameters
         if isinstance(one.default, int | float) and not isinstance(one.default, bool) and one.choices is None
+        if one.name != "pca_components" or ESTIMATORS[preset].own_components
     }
 
 
