@@ -21,6 +21,7 @@ from pigeonhole.workflows import automl as workflow
 from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
 
 from .automl_data import blots
+from .conftest import Walked
 
 TRIALS = 4
 
@@ -58,10 +59,9 @@ class Searched:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    folder = tmp_path_factory.mktemp("searched")
-    space = Workspace(folder / ".pigeonhole")
-    dataset = blots(folder, space)
+def searched(walked: Walked, tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    space = walked.space
+    dataset = blots(tmp_path_factory.mktemp("searched"), space)
     outcome = ph.automl("blots", **asked(TRIALS), workspace=space)
     return Searched(space, dataset, outcome, len(dataset.test_looks()))
 
@@ -79,7 +79,7 @@ def test_every_candidate_ends_with_a_score_and_the_best_first(searched: Searched
     assert searched.outcome.best == board[0]
     # Who had no turn is told so, and why.
     assert {(row.state, row.score, row.reason) for row in rest} == {
-        ("not-applicable", None, f"max_trials allows {TRIALS} fits")
+        ("not-applicable", None, f"it had no turn: max_trials allows {TRIALS} fits")
     }
     assert searched.outcome.counts == {"ok": TRIALS + 2, "not-applicable": len(rest)}
 
