@@ -61,7 +61,10 @@ ESTIMATORS: Mapping[str, tuple[str, ...]] = {
 # The same estimator in other settings, where these are known to matter.
 VARIANTS: Mapping[str, tuple[str, Mapping[str, Scalar]]] = {
     "svm-rbf@shifts": ("with shifted images", {"virtual_shifts": 4}),
-    "svm-rbf@shifts-70": ("with shifted images (70)", {"virtual_shifts": 4, "pca_components": 70, "gamma": 1.5}),
+    "svm-rbf@shifts-70": (
+        "with shifted images, 70 components",
+        {"virtual_shifts": 4, "pca_components": 70, "gamma": 1.5},
+    ),
 }
 
 
