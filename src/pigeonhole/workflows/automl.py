@@ -149,8 +149,13 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     slots = settings.concurrent or len(allowed_cores())
     facts = own.facts(slots)
     known = set(models.presets.names())
-    asked = {name for name in settings.allowed or () if name in known and models.presets.get(name).kind == "network"}
-    nets = networks(lambda preset: preset in known and settings.allows(preset), sorted(asked))
+    asked = sorted(known & (settings.allowed or frozenset()))
+    named = {kind: [key for key in asked if models.presets.get(key).kind == kind] for kind in ("network", "estimator")}
+
+    def wanted(preset: str) -> bool:
+        return preset in known and settings.allows(preset)
+
+    nets = networks(wanted, named["network"])
 
     @cache
     def cost(preset: str, values: tuple[tuple[str, Scalar], ...], images: int) -> Cost:
@@ -168,8 +173,7 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     def name_of(preset: str, values: Mapping[str, Scalar]) -> str:
         return display_name(models.resolve(preset, values))
 
-    tried = estimators(lambda preset: preset in known and settings.allows(preset), name_of, settings.featurization)
-    found = list(tried)
+    found = list(estimators(wanted, name_of, settings.featurization, named["estimator"]))
     return Plan(
         facts=facts,
         estimators=found,
