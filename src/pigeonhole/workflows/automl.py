@@ -254,7 +254,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             canceled = True
             view.on_note("interrupted: what was found so far is kept")
             search.stop(INTERRUPTED)
-            ended = Ended(search.tried, None, used_up=False)
+            ended = Ended(search.tried, INTERRUPTED, used_up=False)
         found = automl_ends.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
         if not canceled:
             with _interruptible(view):
