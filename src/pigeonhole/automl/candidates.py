@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pigeonhole.models.spec import Scalar
 
 Kind = Literal["network", "estimator"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ ESTIMATORS: Mapping[str, tuple[str, ...]] = {
     "xgboost": ("none",),
     "mlp": ("none", "pca"),
 }
+_BARE = ("none",)
 # The same estimator in other settings, where these are known to matter.
 VARIANTS: Mapping[str, tuple[str, Mapping[str, Scalar]]] = {
     "svm-rbf@shifts": ("with shifted images", {"virtual_shifts": 4}),
@@ -65,7 +67,10 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, Scalar]]] = {
 
 
 def estimators(
-    wanted: Callable[[str], bool], name_of: Callable[[str, Mapping[str, Scalar]], str], featurization: bool
+    wanted: Callable[[str], bool],
+    name_of: Callable[[str, Mapping[str, Scalar]], str],
+    featurization: bool,
+    asked_for: Collection[str] = (),
 ) -> Iterator[Candidate]:
     """The estimators of a search.
 
@@ -73,8 +78,9 @@ def estimators(
         wanted: whether a preset may be tried.
         name_of: what users call a preset with such settings.
         featurization: whether scalers and principal components may stand before them.
+        asked_for: estimators that a user named; the others of no promise are tried only then.
     """
-    for preset, scalers in ESTIMATORS.items():
+    for preset, scalers in {**ESTIMATORS, **{one: _BARE for one in asked_for if one not in ESTIMATORS}}.items():
         if not wanted(preset):
             continue
         for scaler in scalers if featurization else ("none",):

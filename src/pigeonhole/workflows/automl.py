@@ -17,7 +17,7 @@ import numpy as np
 
 from pigeonhole import data, models
 from pigeonhole.automl.budget import Budget
-from pigeonhole.automl.candidates import Candidate, estimators, networks
+from pigeonhole.automl.candidates import KINDS, Candidate, estimators, networks
 from pigeonhole.automl.fits import Tried
 from pigeonhole.automl.leaderboard import LeaderboardRow, rows
 from pigeonhole.automl.loop import INTERRUPTED, Ended, JobOfFit, Plan, Search
@@ -148,8 +148,9 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     slots = settings.concurrent or len(allowed_cores())
     facts = own.facts(slots)
     known = set(models.presets.names())
-    asked = {name for name in settings.allowed or () if name in known and models.presets.get(name).kind == "network"}
-    nets = networks(lambda preset: preset in known and settings.allows(preset), sorted(asked))
+    named = sorted(known.intersection(settings.allowed or ()))
+    asked = {kind: [name for name in named if models.presets.get(name).kind == kind] for kind in KINDS}
+    nets = networks(lambda preset: preset in known and settings.allows(preset), asked["network"])
 
     @cache
     def cost(preset: str, values: tuple[tuple[str, Scalar], ...], images: int) -> Cost:
@@ -167,8 +168,10 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     def name_of(preset: str, values: Mapping[str, Scalar]) -> str:
         return display_name(models.resolve(preset, values))
 
-    tried = estimators(lambda preset: preset in known and settings.allows(preset), name_of, settings.featurization)
-    found = list(tried)
+    wanted = estimators(
+        lambda preset: preset in known and settings.allows(preset), name_of, settings.featurization, asked["estimator"]
+    )
+    found = list(wanted)
     return Plan(
         facts=facts,
         estimators=found,
@@ -247,7 +250,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             with _interruptible(view):
                 found = automl_ends.with_ensembles(found, made.plan, compute, budget, view.on_note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
-        board = _board(made, ended.tried)
+        board = _board(made, ended)
         try:
             outcome = automl_ends.outcome(found, board, status, budget, ended.why)
         except BudgetError:
@@ -278,12 +281,21 @@ def _jobs(made: _Made) -> JobOfFit:
     return job
 
 
-def _board(made: _Made, tried: Sequence[Tried]) -> list[LeaderboardRow]:
+def _board(made: _Made, ended: Ended) -> list[LeaderboardRow]:
     waiting = [
         *made.plan.estimators,
         *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
     ]
-    return rows(tried, waiting, "the budget left no time for it", made.plan.facts.train_images)
+    return rows(ended.tried, waiting, _why_waiting(made.plan, ended), made.plan.facts.train_images)
+
+
+def _why_waiting(plan: Plan, ended: Ended) -> str:
+    begun = {one.fit.candidate.key for one in ended.tried if one.state != "not-applicable"}
+    if ended.why is not None:
+        return f"it had no turn: {ended.why}"
+    if plan.max_trials is not None and len(begun) >= plan.max_trials:
+        return "max_trials left no place for it"
+    return "the budget left no time for it"
 
 
 class _Rows:

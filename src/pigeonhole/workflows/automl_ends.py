@@ -97,9 +97,28 @@ def shared_arguments(settings: AutomlSettings, own: SearchData, folder: Path, sp
         "stack_share": own.stack_share,
         "folder": str(folder),
         "search": folder.name,
-        "command": f"pigeonhole automl {own.source.ref} --seed {own.seed}",
+        "command": _line(settings, own),
         "metric": settings.primary_metric,
     }
+
+
+def _line(settings: AutomlSettings, own: SearchData) -> str:
+    """The command that searches so again."""
+    words = {
+        "budget": f"{settings.budget_s:g}s",
+        "metric": settings.primary_metric,
+        "folds": own.folds,
+        "allow": ",".join(sorted(settings.allowed or ())),
+        "block": ",".join(sorted(settings.blocked)),
+        "seed": own.seed,
+    }
+    return " ".join(
+        [
+            "pigeonhole automl",
+            own.source.ref,
+            *(f"--{name} {value}" for name, value in words.items() if value not in {None, ""}),
+        ]
+    )
 
 
 def fit_job(fit: Fit, left_s: float, every: Mapping[str, Any], log: Path) -> Job:
