@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,10 @@ from pigeonhole.automl.facts import Facts
 from pigeonhole.automl.fits import ALL, Fit, Tried, fold
 from pigeonhole.automl.networks import next_network
 from pigeonhole.automl.schedule import propose
+from pigeonhole.core.errors import SpecError
+from pigeonhole.models.costs import Cost
 from pigeonhole.workflows.automl import limits_of
-from tests.automl.searching import ESTIMATORS, FACTS, ended, estimator, plan, situation
+from tests.automl.searching import ESTIMATORS, FACTS, declared, ended, estimator, plan, situation
 
 
 def _run(tried: list[Tried], key: str, images: int, score: float, kind: str = "estimator", **known: object) -> Tried:
@@ -169,3 +172,20 @@ def test_every_variation_of_every_candidate_is_one_that_can_be_fitted():
     for candidate in named:
         for varied in classical.varied(situation(of=of), candidate):
             models.resolve(varied.preset, varied.settings)
+
+
+def test_settings_that_do_not_go_together_are_no_variation():
+    def declared_(candidate: Candidate, images: int) -> Cost:
+        if "pca_components" in candidate.settings:
+            raise SpecError("pca_components without pca", "scaler=pca", "set it")
+        return declared(candidate, images)
+
+    logistic = estimator("logistic-regression")
+    limits: dict[str, Any] = {"logistic-regression": {"pca_components": (1, 50, None), "C": (0.0, 1.0, None)}}
+    of = replace(plan([logistic], {}), limits=limits, declared=declared_)
+    tried: list[Tried] = []
+    for images in FACTS.rungs:
+        _run(tried, "logistic-regression", images, 0.9)
+    fit = propose(situation(tried, of=of))
+    assert fit is not None
+    assert fit.candidate.settings == {"C": 2.0}

@@ -104,7 +104,7 @@ def _variations(now: Situation) -> Iterator[tuple[Candidate, int]]:
     if not ranked or len(made) >= _VARIATIONS or len(untried) > len(now.estimators) / 2 or not _are_worth_it(now):
         return
     images = rungs[-2] if len(rungs) > 1 else rungs[-1]
-    yield from ((candidate, images) for candidate in varied(now, ranked[0]))
+    yield from ((candidate, images) for candidate in varied(now, ranked[0]) if now.is_possible(candidate, images))
 
 
 def varied(now: Situation, base: Candidate) -> Iterator[Candidate]:
