@@ -115,7 +115,7 @@ def test_the_outcome_and_the_guardrails_are_kept(searched: Searched) -> None:
     assert json.loads((folder / "outcome.json").read_text(encoding="utf-8"))["run_id"] == outcome.best.run_id
     kept = json.loads((folder / "verifier_results.json").read_text(encoding="utf-8"))
     assert kept["schema_type"] == "fault_verifier"
-    assert [one["type"] for one in kept["results"]] == [one["type"] for one in outcome.guardrails]
+    assert [one["type"] for one in kept["faults"]] == [one["type"] for one in outcome.guardrails]
     assert "_class_balancing" in {one["type"] for one in outcome.guardrails if one["result"] == "passed"}
     assert Path(outcome.report or "").is_file()
 

@@ -136,7 +136,10 @@ class Search:
         return Ended(self.tried, self._why, used_up)
 
     def stop(self, reason: str) -> None:
-        """Cancels what runs, waits for its end and writes it down."""
+        """Cancels what runs, waits for its end and writes it down; what waits to go on is cut too."""
+        for one in self._waiting:
+            self._keep(replace(one, state="stopped", score=None, low=None, high=None, reason=reason))
+        self._waiting.clear()
         for one in self._running():
             self.compute.cancel(one.fit.key)
         while self._running():
