@@ -38,6 +38,23 @@ def test_folds_are_averaged_once_the_model_of_all_images_is_there():
     assert rows([*tried, replace(last, state="running")])[0].score is None
 
 
+def test_a_score_of_some_folds_is_no_score_of_all_images():
+    sample = ended(Fit(KNN, 20, fold(1, 4)), 1, 0.7)
+    some = [ended(Fit(KNN, 100, fold(n, 4)), 1 + n, 0.9) for n in range(1, 3)]
+    (row,) = rows([sample, *some], train_images=100)
+    assert (row.state, row.score, row.images) == ("ok", 0.7, 20)
+    assert row.reason == "on 100 images: not all folds were fitted"
+    (first,) = rows(some[:1], train_images=100)
+    assert (first.state, first.score, first.reason) == ("stopped", None, "not all folds were fitted")
+
+
+def test_a_fold_that_failed_fails_the_candidate_whatever_came_after_it():
+    broken = Tried(Fit(KNN, 100, fold(2, 4)), 2, "failed", reason="it broke")
+    tried = [ended(Fit(KNN, 100, fold(1, 4)), 1, 0.9), broken, ended(Fit(KNN, 100, fold(3, 4)), 3, 0.9)]
+    (row,) = rows(tried, train_images=100)
+    assert (row.state, row.score, row.reason) == ("failed", None, "it broke")
+
+
 def test_those_without_a_turn_are_told():
     board = rows([ended(Fit(KNN, 100), 1, 0.9)], [KNN, SVM], "no time")
     assert [(row.candidate, row.state, row.reason) for row in board] == [

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pigeonhole.automl.budget import Budget
-from pigeonhole.automl.fits import Tried
+from pigeonhole.automl.fits import ALL, Tried
 from pigeonhole.automl.loop import INTERRUPTED, OVER, Ended, Search
 from pigeonhole.automl.record import SearchRecord
+from pigeonhole.automl.situation import Epochs
 from pigeonhole.compute.job import Job
 from pigeonhole.core.database import Database
-from tests.automl.searching import FakeCompute, plan
+from tests.automl.searching import FACTS, NETWORKS, FakeCompute, plan
 
 
 class _Seen:
@@ -115,10 +117,74 @@ def test_an_exit_score_ends_the_search(database: Database):
     assert compute.now_s < 100
 
 
-def test_max_trials_are_begun_and_no_more(database: Database):
+@pytest.mark.parametrize("networks", [{}, NETWORKS])
+def test_max_trials_are_begun_and_no_more_and_brought_to_all_images(database: Database, networks: Mapping[str, Epochs]):
     compute = FakeCompute(2, _as_declared)
-    assert len(_run(database, compute, 600.0, max_trials=3).tried) == 3
-    assert len(compute.submitted) == 3
+    ended = _run(database, compute, 600.0, max_trials=3, networks=networks)
+    assert len({one.fit.candidate.key for one in ended.tried}) == 3
+    on_all = {one.fit.candidate.key for one in ended.tried if one.is_ok and one.fit.images == FACTS.train_images}
+    assert len(on_all) == 3 if not networks else on_all
+
+
+FOLDED = replace(FACTS, folds=5)
+
+
+def test_with_folds_a_trial_is_a_candidate_not_a_fold(database: Database):
+    ended = _run(database, FakeCompute(2, _as_declared), 600.0, max_trials=2, networks={}, facts=FOLDED)
+    whole = [one for one in ended.tried if one.fit.part == ALL and one.is_ok]
+    assert len(whole) == 2
+    assert all(one.run_id for one in whole)
+
+
+def test_one_lucky_fold_ends_no_search(database: Database):
+    def result(key: str) -> tuple[float, float | str]:
+        return 0.5, 0.99 if key.endswith("fold 1/5") else 0.9
+
+    ended = _run(database, FakeCompute(2, result), 600.0, exit_score=0.95, networks={}, facts=FOLDED)
+    assert ended.why is None or "exit_score" not in ended.why
+    good = _search(Database(database.url), FakeCompute(2, lambda key: (0.5, 0.96)), 600.0, **_folded(exit_score=0.95))
+    good.record, good.tried = SearchRecord(database, "good"), []
+    found = good.run()
+    assert "exit_score" in str(found.why)
+    assert any(one.fit.part == ALL and one.run_id for one in found.tried)
+
+
+def _folded(**settings: Any) -> dict[str, Any]:
+    return {"networks": {}, "facts": FOLDED, **settings}
+
+
+def test_what_waits_for_its_turn_again_is_not_left_as_running(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    search = _search(database, compute, 100.0)
+    search._start_what_can()
+    late = _search(database, FakeCompute(2, _as_declared), 100.0, consumed_s=120.0)
+    assert {one.state for one in late.run().tried} == {"stopped"}
+    assert {one.state for one in late.record.fits()} == {"stopped"}
+    more = FakeCompute(2, _as_declared)
+    _search(database, more, 300.0, consumed_s=120.0).run()
+    assert [job.key for job in more.submitted[:2]] == [one.fit.key for one in search.tried]
+
+
+def test_what_an_exit_score_cut_goes_on_when_it_is_raised(database: Database):
+    def result(key: str) -> tuple[float, float | str]:
+        return (0.5, 0.99) if key.startswith("logistic") else (300.0, 0.9)
+
+    ended = _run(database, FakeCompute(2, result), 600.0, exit_score=0.9, networks={})
+    cut = [one.fit.key for one in ended.tried if one.state == "stopped"]
+    assert cut
+    again = FakeCompute(2, _as_declared)
+    _search(database, again, 600.0, consumed_s=5.0, networks={}).run()
+    assert [job.key for job in again.submitted[: len(cut)]] == cut
+
+
+def test_a_network_plans_for_the_end_of_the_fits_not_for_the_grace_of_a_first_model(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    search = _search(database, compute, 20.0)
+    search._start_what_can()
+    told = compute.submitted[0].arguments["left_s"]
+    deadline_s = compute.submitted[0].deadline_s
+    assert deadline_s is not None
+    assert told < 20.0 < deadline_s
 
 
 def test_an_interrupted_search_goes_on_where_it_was(database: Database):

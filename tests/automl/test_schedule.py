@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pigeonhole.automl.candidates import Candidate
+from pigeonhole import models
+from pigeonhole.automl import classical
+from pigeonhole.automl.candidates import Candidate, estimators
 from pigeonhole.automl.facts import Facts
 from pigeonhole.automl.fits import ALL, Fit, Tried, fold
 from pigeonhole.automl.networks import next_network
 from pigeonhole.automl.schedule import propose
-from tests.automl.searching import ESTIMATORS, FACTS, ended, estimator, plan, situation
+from pigeonhole.core.errors import SpecError
+from pigeonhole.models.costs import Cost
+from pigeonhole.workflows.automl import limits_of
+from tests.automl.searching import ESTIMATORS, FACTS, declared, ended, estimator, plan, situation
 
 
 def _run(tried: list[Tried], key: str, images: int, score: float, kind: str = "estimator", **known: object) -> Tried:
@@ -158,3 +164,28 @@ def test_facts_hold_no_names():
     assert set(Facts.__dataclass_fields__) == {
         "train_images", "held_out_images", "shape_HWC", "classes", "rarest", "folds", "slots"
     }  # fmt: skip
+
+
+def test_every_variation_of_every_candidate_is_one_that_can_be_fitted():
+    named = list(estimators(lambda preset: True, lambda preset, settings: preset, featurization=True))
+    of = plan(named, {}, limits={preset: limits_of(preset) for preset in {one.preset for one in named}})
+    for candidate in named:
+        for varied in classical.varied(situation(of=of), candidate):
+            models.resolve(varied.preset, varied.settings)
+
+
+def test_settings_that_do_not_go_together_are_no_variation():
+    def declared_(candidate: Candidate, images: int) -> Cost:
+        if "pca_components" in candidate.settings:
+            raise SpecError("pca_components without pca", "scaler=pca", "set it")
+        return declared(candidate, images)
+
+    logistic = estimator("logistic-regression")
+    limits: dict[str, Any] = {"logistic-regression": {"pca_components": (1, 50, None), "C": (0.0, 1.0, None)}}
+    of = replace(plan([logistic], {}), limits=limits, declared=declared_)
+    tried: list[Tried] = []
+    for images in FACTS.rungs:
+        _run(tried, "logistic-regression", images, 0.9)
+    fit = propose(situation(tried, of=of))
+    assert fit is not None
+    assert fit.candidate.settings == {"C": 2.0}

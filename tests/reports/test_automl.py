@@ -50,6 +50,12 @@ def test_the_page_holds_all_it_needs(usual_page):
     assert "default-src 'none'" in policy
 
 
+def test_what_was_chosen_by_its_own_score_is_said_to_be(usual_page):
+    assert usual_page.count("chosen on the images that it is scored on") == 1
+    assert "which flatters it a little" in usual_page
+    assert "scored on validation" in usual_page
+
+
 def test_members_have_weights_in_a_vote_and_none_in_a_stack(usual_page):
     voting, stack = re.findall(r"<h3>.*?</table>", usual_page, re.DOTALL)
     assert re.findall(r'data-label="weight" data-value="([\d.]+)"', voting) == ["0.75", "0.25"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pigeonhole.automl.candidates import Candidate
-from pigeonhole.automl.fits import ALL, Tried
+from pigeonhole.automl.fits import ALL, HOLD_OUT, Tried
 
 _ORDER = {"ok": 0, "running": 1, "stopped": 2, "failed": 3, "not-applicable": 4}
 
@@ -45,18 +45,24 @@ class LeaderboardRow:
     reason: str | None
 
 
-def rows(tried: Sequence[Tried], waiting: Sequence[Candidate] = (), why_waiting: str = "") -> list[LeaderboardRow]:
+def rows(
+    tried: Sequence[Tried],
+    waiting: Sequence[Candidate] = (),
+    why_waiting: str = "",
+    train_images: int | None = None,
+) -> list[LeaderboardRow]:
     """A row for each candidate, the best first.
 
     Args:
         tried: the fits of the search.
         waiting: candidates that had no turn.
         why_waiting: why not.
+        train_images: how many images are all: with folds, a score on these is one of all folds.
     """
     by_candidate: dict[str, list[Tried]] = {}
     for one in tried:
         by_candidate.setdefault(one.fit.candidate.key, []).append(one)
-    found = [_row(own) for own in by_candidate.values()]
+    found = [_row(own, train_images) for own in by_candidate.values()]
     found += [_without_turn(candidate, why_waiting) for candidate in waiting if candidate.key not in by_candidate]
     return ranked(found)
 
@@ -78,19 +84,20 @@ def best_row(
     return None
 
 
-def _row(own: Sequence[Tried]) -> LeaderboardRow:
+def _row(own: Sequence[Tried], train_images: int | None) -> LeaderboardRow:
     candidate = own[0].fit.candidate
     seconds = sum(one.seconds for one in own)
-    last = own[-1]
+    state, reason = _end(own)
+    most = max(one.fit.images for one in own)
     for images in sorted({one.fit.images for one in own}, reverse=True):
-        scored = _scored([one for one in own if one.fit.images == images])
+        scored = _scored([one for one in own if one.fit.images == images], images == train_images)
         if scored is not None:
             exported = _exported(own, images)
             score, low, high = scored
             return LeaderboardRow(
                 candidate.key,
                 candidate.name,
-                "running" if any(one.is_running for one in own) else "ok",
+                "running" if state == "running" else "ok",
                 score,
                 low,
                 high,
@@ -99,17 +106,25 @@ def _row(own: Sequence[Tried]) -> LeaderboardRow:
                 exported.latency_ms if exported else None,
                 exported.size_bytes if exported else None,
                 exported.run_id if exported else None,
-                None if last.is_ok or last.is_running else f"on {last.fit.images:,} images: {last.reason}",
+                None if images == most or reason is None else f"on {most:,} images: {reason}",
             )
     return LeaderboardRow(
-        candidate.key, candidate.name, last.state, None, None, None, last.fit.images, seconds, None, None, None,
-        last.reason,
+        candidate.key, candidate.name, state, None, None, None, most, seconds, None, None, None, reason
     )  # fmt: skip
 
 
-def _scored(own: Sequence[Tried]) -> tuple[float, float, float] | None:
+def _end(own: Sequence[Tried]) -> tuple[str, str | None]:
+    """How a candidate without a score on its most images stands, and why."""
+    if any(one.is_running for one in own):
+        return "running", None
+    cut = next((one for one in reversed(own) if not one.is_ok), None)
+    return ("stopped", "not all folds were fitted") if cut is None else (cut.state, cut.reason)
+
+
+def _scored(own: Sequence[Tried], is_of_all: bool) -> tuple[float, float, float] | None:
     """Score and interval of the fits on so many images; of folds, the mean, once the model of all images is there."""
-    if any(one.fit.part == ALL for one in own) and not any(one.fit.part == ALL and one.is_ok for one in own):
+    is_whole_try = is_of_all or any(one.fit.part == ALL for one in own)
+    if is_whole_try and not any(one.fit.part in {ALL, HOLD_OUT} and one.is_ok for one in own):
         return None
     if not all(one.is_ok for one in own):
         return None

@@ -13,7 +13,7 @@ from pigeonhole.automl.budget import Budget
 from pigeonhole.automl.candidates import Candidate
 from pigeonhole.automl.exporting import is_to_be_exported
 from pigeonhole.automl.facts import Facts
-from pigeonhole.automl.fits import Tried
+from pigeonhole.automl.fits import ALL, HOLD_OUT, Fit, Tried
 from pigeonhole.automl.pace import Declared, Pace
 from pigeonhole.automl.record import SearchRecord
 from pigeonhole.automl.schedule import propose
@@ -28,6 +28,7 @@ _LOST_AT_MOST = 2
 _GIGABYTE = 1e9
 # Why fits were cut that the same search takes up again when it goes on.
 OVER, INTERRUPTED = "the time of the search was over", "the search was interrupted"
+_TOO_LONG = "it took longer than trial_timeout allows"
 
 
 class SearchView(Protocol):
@@ -51,7 +52,7 @@ class Plan:
         memory_bytes: that a fit may hold.
         early_termination: whether a search that finds nothing better ends before its time.
         exit_score: what is good enough.
-        max_trials: how many fits may be begun.
+        max_trials: how many candidates may be begun; each has as many fits as it takes.
         trial_timeout_s: what one fit may take.
         set_aside: a share of the budget that fits leave for what comes after them.
     """
@@ -136,7 +137,7 @@ class Search:
         return Ended(self.tried, self._why, used_up)
 
     def stop(self, reason: str) -> None:
-        """Cancels what runs, waits for its end and writes it down; what waits to go on is cut too."""
+        """Cancels what runs, waits for its end and writes it down; what waits has its turn another time."""
         for one in self._waiting:
             self._keep(replace(one, state="stopped", score=None, low=None, high=None, reason=reason))
         self._waiting.clear()
@@ -146,6 +147,7 @@ class Search:
             for event in self.compute.events(None):
                 if isinstance(event, Outcome):
                     self._end(event, reason)
+        self.view.on_fits(self.tried, self.budget.left_s)
 
     @property
     def situation(self) -> Situation:
@@ -165,17 +167,22 @@ class Search:
         )
 
     def _goes_on(self) -> bool:
-        scores = [
-            one.score
-            for one in sorted(self.tried, key=lambda one: one.at_s or 0.0)
-            if one.is_ok and one.score is not None and one.fit.images == self.plan.facts.train_images
-        ]
         self._why = why_to_stop(
-            scores,
+            self._scores(),
             early_termination=self.plan.early_termination,
             exit_score=self.plan.exit_score,
         )
         return self._why is None and self._left_s() > 0
+
+    def _scores(self) -> list[float]:
+        """Of the candidates that got all images, in order of their ends; with folds, once the last fit is there."""
+        now, images = self.situation, self.plan.facts.train_images
+        ended = [
+            one for one in self.tried if one.is_ok and one.fit.images == images and one.fit.part in {HOLD_OUT, ALL}
+        ]
+        ended.sort(key=lambda one: one.at_s or 0.0)
+        scores = [now.score(one.fit.candidate.key, images) for one in ended]
+        return [score for score in scores if score is not None]
 
     def _left_s(self) -> float:
         """Until the fits must have ended: a first model is waited for a little longer than the rest."""
@@ -195,9 +202,9 @@ class Search:
 
     def _new(self) -> Tried | None:
         """The next fit; those that memory cannot hold are written down as such on the way."""
-        while self.plan.max_trials is None or len(self.tried) < self.plan.max_trials:
+        while True:
             now = self.situation
-            fit = propose(now)
+            fit = self._proposed(now)
             if fit is None:
                 return None
             one = Tried(fit, len(self.tried) + 1)
@@ -206,6 +213,19 @@ class Search:
                 self._keep(one)
                 return one
             self._keep(replace(one, state="not-applicable", reason=self._too_large(needed)))
+
+    def _proposed(self, now: Situation) -> Fit | None:
+        """What comes next; once as many candidates as may were begun, only more of these."""
+        begun = {one.fit.candidate.key for one in self.tried if one.state != "not-applicable"}
+        if self.plan.max_trials is None or len(begun) < self.plan.max_trials:
+            return propose(now)
+        estimators = [one for one in now.estimators if one.key in begun]
+        networks = [key for key in now.networks if key in begun and not now.started(key, now.facts.train_images)]
+        # A network is proposed anew, with epochs of its own, where its preset's take too long: one candidate more.
+        for trained in (networks, []):
+            fit = propose(replace(now, estimators=estimators, networks=trained, limits={}))
+            if fit is None or fit.candidate.key in begun:
+                return fit
         return None
 
     def _too_large(self, needed: int) -> str:
@@ -214,15 +234,18 @@ class Search:
 
     def _start(self, one: Tried) -> None:
         left_s = self._left_s()
+        # Waiting longer for a first model is for those that cannot help it: a network ends in time by itself.
+        told_s = self.budget.fits_left_s([], self.plan.set_aside)
+        told_s = min(left_s, told_s) if told_s > 0 else left_s
         if self.plan.trial_timeout_s is not None:
-            left_s = min(left_s, self.plan.trial_timeout_s)
-        job = self.job_of_fit(one, left_s)
+            left_s, told_s = min(left_s, self.plan.trial_timeout_s), min(told_s, self.plan.trial_timeout_s)
+        job = self.job_of_fit(one, told_s)
         limit = max(0.5, left_s)
         self.compute.submit(replace(job, key=one.fit.key, deadline_s=limit, memory_bytes=self.plan.memory_bytes))
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Outcome):
-            timed_out = "it took longer than trial_timeout allows" if self._has_own_timeout() else OVER
+            timed_out = _TOO_LONG if self._has_own_timeout() else OVER
             self._end(event, timed_out)
         elif event.question:
             self._answer(event)
@@ -272,7 +295,7 @@ class Search:
 
 
 def _was_cut(one: Tried) -> bool:
-    return one.is_running or (one.state == "stopped" and one.reason in {OVER, INTERRUPTED})
+    return one.is_running or (one.state == "stopped" and one.reason != _TOO_LONG)
 
 
 def _exported(value: Any) -> dict[str, Any]:

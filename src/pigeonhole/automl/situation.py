@@ -9,6 +9,7 @@ from pigeonhole.automl.candidates import Candidate
 from pigeonhole.automl.facts import Facts
 from pigeonhole.automl.fits import ALL, HOLD_OUT, Fit, Tried, fold
 from pigeonhole.automl.pace import Pace
+from pigeonhole.core.errors import SpecError
 from pigeonhole.models.spec import Scalar
 
 
@@ -70,6 +71,14 @@ class Situation:
     def _part_s(self, candidate: Candidate, images: int) -> float:
         """Of samples hardly any is exported."""
         return self.pace.of(candidate, images, exported=images == self.facts.train_images)
+
+    def is_possible(self, candidate: Candidate, images: int) -> bool:
+        """Whether its settings go together: some mean nothing without another."""
+        try:
+            self.pace.memory_bytes(Fit(candidate, images))
+        except SpecError:
+            return False
+        return True
 
     def fit(self, candidate: Candidate, images: int) -> Fit:
         """The first part of a try."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pigeonhole.cli.age import COMMAND
 from pigeonhole.cli.automl_table import LeaderboardTable, print_leaderboard
 from pigeonhole.cli.options import Json, WorkspaceFolder, example
 from pigeonhole.cli.output import print_json, say, suggest
@@ -62,6 +63,7 @@ def automl(
                 settings=settings or (),
                 workspace=workspace,
                 view=view,
+                age_s=COMMAND.seconds,
             )
     except KeyboardInterrupt:  # the second one: the first ends the search with its best
         view.say_best()

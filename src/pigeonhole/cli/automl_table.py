@@ -233,7 +233,7 @@ def print_leaderboard(facts: Mapping[str, Any]) -> None:
     )
     for row in facts["leaderboard"]:
         if row["state"] in {"failed", "not-applicable"}:
-            say(f"{row['name']} {row['state']}: {_last_line(row['reason'])}")
+            say(f"{row['name']} {row['state']}: {_first_line(row['reason'])}")
 
 
 def uncertain(metric: str, score: float | None, low: float | None = None, high: float | None = None) -> str:
@@ -285,6 +285,6 @@ def _members(metric: str, ensemble: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _last_line(reason: str | None) -> str:
+def _first_line(reason: str | None) -> str:
     lines = (reason or "").strip().splitlines()
-    return lines[-1] if lines else "no reason was recorded"
+    return lines[0] if lines else "no reason was recorded"

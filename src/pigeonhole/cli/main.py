@@ -12,6 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 import pigeonhole
 from pigeonhole.cli import automl, batch, datasets, endpoints, package, presets, project, registry, sweep, training
+from pigeonhole.cli.age import COMMAND
 from pigeonhole.cli.output import print_error, print_text, say
 from pigeonhole.core.errors import PigeonholeError, UsageError
 
@@ -49,6 +50,7 @@ for part in (datasets, presets, training, sweep, automl, registry, endpoints, ba
 
 def main() -> None:
     """Runs the command line and leaves the process with the exit code of what happened."""
+    COMMAND.begin()
     code = run(sys.argv[1:])
     # Nothing is left to collect: a last search through all of torch's objects costs 0.3 s of the exit.
     gc.freeze()

@@ -6,6 +6,7 @@ The search itself is `automl.loop`'s; here it is put together, and its gates are
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,7 +19,7 @@ from pigeonhole import data, models
 from pigeonhole.automl.budget import Budget
 from pigeonhole.automl.candidates import Candidate, estimators, networks
 from pigeonhole.automl.fits import Tried
-from pigeonhole.automl.leaderboard import LeaderboardRow, best_row, rows
+from pigeonhole.automl.leaderboard import LeaderboardRow, rows
 from pigeonhole.automl.loop import INTERRUPTED, Ended, JobOfFit, Plan, Search
 from pigeonhole.automl.record import SearchRecord
 from pigeonhole.automl.settings import AutomlSettings
@@ -26,8 +27,10 @@ from pigeonhole.automl.situation import Epochs
 from pigeonhole.compute import LocalCompute
 from pigeonhole.compute.job import Job
 from pigeonhole.compute.shares import allowed_cores, memory_share
+from pigeonhole.core.errors import BudgetError
 from pigeonhole.core.locks import exclusive
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.models.classical.catalogue import ESTIMATORS
 from pigeonhole.models.classical.naming import display_name
 from pigeonhole.models.costs import Cost, estimate
 from pigeonhole.models.spec import Scalar
@@ -35,7 +38,6 @@ from pigeonhole.sweep.naming import sweep_name
 from pigeonhole.workflows import automl_ends
 from pigeonhole.workflows.automl_data import SearchData
 from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
-from pigeonhole.workflows.automl_report import read_settings
 
 SEARCHES = "automl"
 # A job is asked to end, and then made to: the promise leaves no more.
@@ -114,6 +116,7 @@ def automl(
         BudgetError: the time ran out before anything was fitted, or nothing keeps the limits of the choice.
         TrainingError: nothing could be fitted.
     """
+    began_s = time.monotonic()
     view = view or Unwatched()
     space = Workspace.find(workspace)
     made = _made(space, dataset, settings)
@@ -122,7 +125,8 @@ def automl(
         known = _known(made, record)
         if known is not None:
             return known
-        budget = Budget(made.settings.budget_s, record.consumed_s, age_s)
+        # Opening the dataset and waiting for the disk count too.
+        budget = Budget(made.settings.budget_s, record.consumed_s, age_s + time.monotonic() - began_s)
         view.on_start(_facts(made, budget))
         outcome = _run(made, record, budget, view)
         outcome.save(made.folder)
@@ -146,8 +150,13 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     slots = settings.concurrent or len(allowed_cores())
     facts = own.facts(slots)
     known = set(models.presets.names())
-    asked = {name for name in settings.allowed or () if name in known and models.presets.get(name).kind == "network"}
-    nets = networks(lambda preset: preset in known and settings.allows(preset), sorted(asked))
+    asked = sorted(known & (settings.allowed or frozenset()))
+    named = {kind: [key for key in asked if models.presets.get(key).kind == kind] for kind in ("network", "estimator")}
+
+    def wanted(preset: str) -> bool:
+        return preset in known and settings.allows(preset)
+
+    nets = networks(wanted, named["network"])
 
     @cache
     def cost(preset: str, values: tuple[tuple[str, Scalar], ...], images: int) -> Cost:
@@ -165,19 +174,18 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     def name_of(preset: str, values: Mapping[str, Scalar]) -> str:
         return display_name(models.resolve(preset, values))
 
-    tried = estimators(lambda preset: preset in known and settings.allows(preset), name_of, settings.featurization)
-    found = list(tried)
+    found = list(estimators(wanted, name_of, settings.featurization, named["estimator"]))
     return Plan(
         facts=facts,
         estimators=found,
         networks=nets,
         epochs={preset: Epochs(_default_epochs(preset)) for preset in nets},
-        limits={preset: _limits(preset) for preset in {candidate.preset for candidate in found}},
+        limits={preset: limits_of(preset) for preset in {candidate.preset for candidate in found}},
         declared=declared,
         memory_bytes=memory_share(slots),
         early_termination=settings.early_termination,
         exit_score=settings.exit_score,
-        max_trials=settings.max_trials,
+        max_trials=_candidates_at_most(settings),
         trial_timeout_s=settings.trial_timeout_s,
         set_aside=_FOR_A_STACK if _can_stack(settings) else 0.0,
     )
@@ -188,35 +196,37 @@ def _can_stack(settings: AutomlSettings) -> bool:
     return settings.stack and settings.folds is None and _FOR_A_STACK * settings.budget_s >= _LEAST_FOR_A_STACK_S
 
 
+def _candidates_at_most(settings: AutomlSettings) -> int | None:
+    """Without the ensembles, which are trials too."""
+    return None if settings.max_trials is None else max(1, settings.max_trials - settings.vote - settings.stack)
+
+
 def _default_epochs(preset: str) -> int | None:
     default = models.presets.get(preset).defaults.get("epochs")
     return default if isinstance(default, int) else None
 
 
-def _limits(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]:
+def limits_of(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]:
+    """Of the numbers that any candidate of the preset takes: components are the scaler's in some only."""
     return {
         one.name: (one.low, one.default, one.high)
         for one in models.presets.get(preset).parameters
         if isinstance(one.default, int | float) and not isinstance(one.default, bool) and one.choices is None
+        if one.name != "pca_components" or ESTIMATORS[preset].own_components
     }
 
 
 def _known(made: _Made, record: SearchRecord) -> AutomlOutcome | None:
-    """What a search that has ended brought, unless it may now go on; the best is chosen by today's limits."""
+    """What a search that has ended brought, unless there is time now, and a reason, to go on with it."""
     known = read_outcome(made.folder)
     if known is None or record.status not in {"Completed", "TimedOut"}:
         return None
     settings = made.settings
     more_time = settings.budget_s > max(known.budget_s, record.consumed_s)
-    if more_time or _limits_of_fits(settings.to_dict()) != _limits_of_fits(read_settings(made.folder)):
+    ended_early = record.status == "Completed" and settings.budget_s > record.consumed_s
+    if more_time or (ended_early and settings.ends != known.ends):
         return None
-    best = best_row(known.leaderboard, settings.max_latency_ms, settings.max_size_bytes)
-    return None if best is None else replace(known, best=best)
-
-
-def _limits_of_fits(settings: Mapping[str, Any]) -> list[Any]:
-    """What ends the fits besides time: with another limit the same search goes on."""
-    return [settings.get(name) for name in ("max_trials", "trial_timeout_s", "early_termination", "exit_score")]
+    return automl_ends.chosen_again(known, settings)
 
 
 def _facts(made: _Made, budget: Budget) -> dict[str, Any]:
@@ -243,21 +253,26 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
         view.on_note(text)
 
     with LocalCompute(made.plan.facts.slots, grace_s=_JOB_GRACE_S) as compute:
-        search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(view))
+        search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(view, made.plan.facts.train_images))
         try:
             ended = search.run()
         except KeyboardInterrupt:
             canceled = True
             view.on_note("interrupted: what was found so far is kept")
             search.stop(INTERRUPTED)
-            ended = Ended(search.tried, None, used_up=False)
+            ended = Ended(search.tried, INTERRUPTED, used_up=False)
         found = automl_ends.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
         if not canceled:
             with _interruptible(view):
                 found = automl_ends.with_ensembles(found, made.plan, compute, budget, note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
-        board = _board(made, ended)
-        outcome = automl_ends.outcome(found, board, status, budget, ended.why)
+        board = _board(made, ended, canceled)
+        try:
+            outcome = automl_ends.outcome(found, board, status, budget, ended.why)
+        except BudgetError:
+            if canceled:
+                raise KeyboardInterrupt from None
+            raise
         if not canceled:
             with _interruptible(view):
                 outcome = automl_ends.with_report(outcome, found, compute, budget, note)
@@ -282,22 +297,29 @@ def _jobs(made: _Made) -> JobOfFit:
     return job
 
 
-def _board(made: _Made, ended: Ended) -> list[LeaderboardRow]:
+def _board(made: _Made, ended: Ended, canceled: bool) -> list[LeaderboardRow]:
     waiting = [
         *made.plan.estimators,
         *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
     ]
-    most = made.plan.max_trials
-    reached = None if most is None or len(ended.tried) < most else f"max_trials allows {most} fits"
-    why = ended.why or reached
-    return rows(ended.tried, waiting, f"it had no turn: {why}" if why else "the budget left no time for it")
+    return rows(ended.tried, waiting, _why_not_tried(made.plan, ended, canceled), made.plan.facts.train_images)
+
+
+def _why_not_tried(plan: Plan, ended: Ended, canceled: bool) -> str:
+    if canceled:
+        return "the search was interrupted before its turn"
+    if ended.why is not None:
+        return f"the search ended before its turn: {ended.why}"
+    if plan.max_trials is not None and len({one.fit.candidate.key for one in ended.tried}) >= plan.max_trials:
+        return f"max_trials, {plan.max_trials}, left no fit for it"
+    return "the budget left no time for it"
 
 
 class _Rows:
     """Passes fits on as rows of a leaderboard."""
 
-    def __init__(self, view: AutomlView) -> None:
-        self._view = view
+    def __init__(self, view: AutomlView, train_images: int) -> None:
+        self._view, self._train_images = view, train_images
 
     def on_fits(self, tried: Sequence[Tried], left_s: float) -> None:
-        self._view.on_rows(rows(tried), left_s)
+        self._view.on_rows(rows(tried, train_images=self._train_images), left_s)

@@ -85,7 +85,8 @@ class Found:
     def score(self, one: Tried) -> float:
         """The candidate's, over all its folds."""
         key = one.fit.candidate.key
-        return next(row.score or 0.0 for row in rows(self.tried) if row.candidate == key)
+        found = rows(self.tried, train_images=len(self.own.rows))
+        return next(row.score or 0.0 for row in found if row.candidate == key)
 
 
 def shared_arguments(settings: AutomlSettings, own: SearchData, folder: Path, space: Workspace) -> dict[str, Any]:
@@ -176,15 +177,20 @@ def _chosen(found: Found, plan: Plan, method: str, compute: Compute, budget: Bud
     chosen = _value(compute, _job(found, CHOOSE, method, affordable), left_s)
     by_key = {one.fit.candidate.key: one for one in affordable}
     wanted = [by_key[key] for key in chosen["weights"]]
-    refitted = _refitted(found, plan, wanted, compute, budget)
+    refitted, errors = _refitted(found, plan, wanted, compute, budget)
     weights = {key: weight for key, weight in chosen["weights"].items() if key in refitted}
+    if len(weights) < 2 and errors:
+        raise _NotMadeError("failed", errors[0])
     if len(weights) < 2:
         raise _NotMadeError("stopped", "too few of its members were fitted a second time before the budget ended")
     return {**chosen, "weights": weights}
 
 
-def _refitted(found: Found, plan: Plan, wanted: Sequence[Tried], compute: Compute, budget: Budget) -> set[str]:
-    """The keys of those that were fitted a second time on 80% of the images, the most important first."""
+def _refitted(
+    found: Found, plan: Plan, wanted: Sequence[Tried], compute: Compute, budget: Budget
+) -> tuple[set[str], list[str]]:
+    """The keys of those that were fitted a second time on 80% of the images, the most important first; and errors."""
+    errors: list[str] = []
     every = shared_arguments(found.settings, found.own, found.folder, found.space)
     waiting = [replace(one.fit, part=REFIT) for one in wanted]
     done = {fit.candidate.key for fit in waiting if (fit_folder(found.folder, fit) / OF_STACK).is_file()}
@@ -202,7 +208,9 @@ def _refitted(found: Found, plan: Plan, wanted: Sequence[Tried], compute: Comput
         for event in compute.events(None):
             if isinstance(event, Outcome) and event.state == "Completed":
                 done.add(keys[event.key])
-    return done
+            elif isinstance(event, Outcome) and event.state not in {"TimedOut", "Canceled"}:
+                errors.append(event.error or event.state)
+    return done, errors
 
 
 def _job(
@@ -268,7 +276,8 @@ def outcome(
     best = best_row(every, settings.max_latency_ms, settings.max_size_bytes)
     if best is None:
         raise _nothing(found, every, status, budget)
-    notes = [*settings.notes, *found.notes, *([f"the search ended before its time: {why}"] if why else [])]
+    ahead = _not_exported(every, best)
+    notes = [*settings.notes, *found.notes, *([f"the search ended before its time: {why}"] if why else []), *ahead]
     return AutomlOutcome(
         search=found.folder.name,
         status=status,
@@ -283,7 +292,35 @@ def outcome(
         history=tuple(history(found.tried)),
         notes=tuple(notes),
         folder=str(found.folder),
+        ends=settings.ends,
     )
+
+
+def _not_exported(every: Sequence[LeaderboardRow], best: LeaderboardRow) -> list[str]:
+    """A sentence on those with a better score that cannot be the best, because they have no bundle."""
+    ahead = [row for row in every[: every.index(best)] if row.run_id is None and row.score != best.score]
+    if not ahead:
+        return []
+    more = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
+    return [
+        f"{ahead[0].name}{more} scored higher on a sample and cannot be the best without a bundle: of samples only what"
+        " is clearly better is exported; with a larger budget the same line goes on"
+    ]
+
+
+def chosen_again(known: AutomlOutcome, settings: AutomlSettings) -> AutomlOutcome:
+    """The outcome of a search that has ended, by the limits of the choice as they are now.
+
+    Raises:
+        GateError: nothing keeps them.
+    """
+    best = best_row(known.leaderboard, settings.max_latency_ms, settings.max_size_bytes)
+    if best is None:
+        raise _nothing_within_limits(known.search, known.leaderboard)
+    if best == known.best:
+        return known
+    note = f"chosen again, by other limits; the report shows {known.best.name} as the best, as it was chosen then"
+    return replace(known, best=best, notes=(*known.notes, note))
 
 
 def _guardrails(found: Found) -> tuple[dict[str, Any], ...]:
@@ -344,15 +381,8 @@ def _all(compute: Compute, jobs: Sequence[Job], budget: Budget) -> dict[str, Out
 def _nothing(
     found: Found, every: Sequence[LeaderboardRow], status: str, budget: Budget
 ) -> BudgetError | TrainingError | GateError:
-    exported = best_row(every)
-    if exported is not None:
-        fastest = min((row for row in every if row.latency_ms is not None), key=lambda row: row.latency_ms or 0.0)
-        return GateError(
-            f"search {found.folder.name}: none of its models keeps the limits of the choice;"
-            f" the fastest is {fastest.name}, {fastest.latency_ms:.2f} ms and {(fastest.size_bytes or 0) / 1e6:.1f} MB",
-            "limits that a model can keep",
-            "raise choose.max_latency_ms or choose.max_size_mb; the same line then chooses again",
-        )
+    if best_row(every) is not None:
+        return _nothing_within_limits(found.folder.name, every)
     reasons = [f"{row.name}: {row.reason}" for row in every if row.state == "failed"]
     if reasons:
         return TrainingError(
@@ -360,9 +390,32 @@ def _nothing(
             "a candidate that runs to its end",
             f"correct what the reasons name; the logs are in {found.folder}",
         )
+    if status == "Completed":
+        reasons = [f"{row.name}: {row.reason}" for row in every if row.reason]
+        return BudgetError(
+            f"search {found.folder.name}: no candidate could be begun\n{listing(reasons)}",
+            "a budget, and memory, for one candidate at least",
+            "give it more time, or allow smaller models",
+        )
     return BudgetError(
         f"search {found.folder.name}: {'interrupted' if status == 'Canceled' else 'its time ran out'} after"
         f" {budget.now_s:.0f} s, before anything was fitted",
         "a budget with room for one fit at least",
         "give it more time; the same line then goes on",
     )
+
+
+def _nothing_within_limits(search: str, every: Sequence[LeaderboardRow]) -> GateError:
+    exported = [row for row in every if row.run_id is not None and row.latency_ms is not None]
+    fastest = min(exported, key=lambda row: row.latency_ms or 0.0)
+    smallest = min(exported, key=lambda row: row.size_bytes or 0)
+    return GateError(
+        f"search {search}: none of its models keeps the limits of the choice; the fastest is {_measured(fastest)};"
+        f" the smallest is {_measured(smallest)}",
+        "limits that a model can keep",
+        "raise choose.max_latency_ms or choose.max_size_mb; the same line then chooses again",
+    )
+
+
+def _measured(row: LeaderboardRow) -> str:
+    return f"{row.name}, {row.latency_ms:.3g} ms and {(row.size_bytes or 0) / 1e6:.3g} MB"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class AutomlOutcome:
         notes: what the user should know, a sentence each.
         folder: where the search's files are.
         report: the page that shows it; `None` where there was no time for it, or no package for charts.
+        ends: what besides the budget could end it.
     """
 
     search: str
@@ -50,6 +51,7 @@ class AutomlOutcome:
     notes: tuple[str, ...]
     folder: str
     report: str | None = None
+    ends: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:

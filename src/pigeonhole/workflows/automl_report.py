@@ -34,8 +34,3 @@ def mirror(arguments: Mapping[str, Any], conversation: Conversation) -> str | No
     except MissingDependencyError:
         return None
     return tracking.Runs(space).get(arguments["run_id"]).mlflow_run_id
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """The settings that the last page of a search was drawn with; none where there was no page."""
-    return dict(read_json(folder / FACTS)["settings"]) if (folder / FACTS).is_file() else {}

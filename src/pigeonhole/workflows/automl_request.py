@@ -26,6 +26,7 @@ def automl(
     settings: Sequence[str] | Mapping[str, Any] = (),
     workspace: Workspace | str | Path | None = None,
     view: AutomlView | None = None,
+    age_s: float = 0.0,
 ) -> AutomlOutcome:
     """The best model within a budget. The same call goes on with a search that was interrupted, or gets more time.
 
@@ -40,6 +41,7 @@ def automl(
         settings: more keys of the spec, as `section.key=value` or as a mapping.
         workspace: where the dataset is and the runs go.
         view: told of every change.
+        age_s: seconds that whoever calls has taken already; they count.
 
     Raises:
         SpecError: something asked for is wrong, all problems at once.
@@ -55,4 +57,4 @@ def automl(
         words: dict[str, Any] = {"budget": budget, "metric": metric, "folds": folds, "allow": allow, "block": block}
         wanted = from_command(asked, **words, seed=seed, settings=settings)
     # Reading is a part of the budget too.
-    return search(settings=wanted, workspace=workspace, view=view, age_s=time.perf_counter() - start)
+    return search(settings=wanted, workspace=workspace, view=view, age_s=age_s + time.perf_counter() - start)

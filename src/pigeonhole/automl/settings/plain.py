@@ -22,11 +22,9 @@ METRICS = (
 _VERSION = 1
 # Azure ML's rule where nobody says how to validate: below so many images, so many folds.
 _AUTO_FOLDS = ((1_000, 10), (20_000, 3))
+_ENDS = ("trial_timeout_s", "max_trials", "early_termination", "exit_score")
 # How much is spent, when it ends and what is chosen of what was found: with more of it the same search goes on.
-_NO_PART_OF_IT = (
-    *("name", "dataset", "notes", "budget_s", "trial_timeout_s", "max_trials", "concurrent", "early_termination"),
-    *("exit_score", "max_latency_ms", "max_size_bytes"),
-)
+_NO_PART_OF_IT = (*_ENDS, "name", "dataset", "notes", "budget_s", "concurrent", "max_latency_ms", "max_size_bytes")
 
 
 class AutomlSettings(Spec):
@@ -115,6 +113,11 @@ class AutomlSettings(Spec):
         how = f"{folds} folds" if folds else "the dataset's validation split"
         note = f"n_cross_validations: auto means {how} for {images:,} images"
         return self.model_copy(update={"folds": folds, "auto_folds": False, "notes": [*self.notes, note]})
+
+    @property
+    def ends(self) -> dict[str, Any]:
+        """What besides the budget ends a search or a fit of it."""
+        return {name: getattr(self, name) for name in _ENDS}
 
     def identity(self, dataset_sha256: str) -> str:
         """What makes two searches the same: the images and all that changes a fit; 64 hexadecimal digits.

@@ -98,7 +98,13 @@ def _head(facts: Mapping[str, Any]) -> str:
         else ""
     )
     counts = ", ".join(f"{count} {state}" for state, count in facts["counts"].items() if count) or "none"
-    told = f"On {facts['dataset']}, scored on validation; the test split was not looked at. Candidates: {counts}."
+    folds = (facts.get("settings") or {}).get("folds")
+    scored = f"scored in {folds} folds" if folds else "scored on validation"
+    told = (
+        f"On {facts['dataset']}, {scored}; the test split was not looked at. The best is chosen by the score that is"
+        " shown for it, which flatters it a little: pigeonhole evaluate gives an independent one."
+        f" Candidates: {counts}."
+    )
     headline = escape(named or "No candidate has a score")
     return f"<header><p>automl {escape(facts['search'])}</p><h1>{headline}</h1><p>{escape(told)}</p></header>"
 
@@ -156,7 +162,9 @@ def _ensemble(facts: Mapping[str, Any], candidate: str, ensemble: Mapping[str, A
     alone = score_text(metric, ensemble.get("best_individual_score"))
     own = finite(ensemble.get("score"))
     reached = "No score of its own" if own is None else f"{score_text(metric, own)} {metric}"
-    told = f"{reached}; its best member alone {alone}"
+    told = f"{reached}; the best single candidate {alone}"
+    if any(member.get("weight") is not None for member in ensemble["members"]):
+        told += ". Its members and weights were chosen on the images that it is scored on"
     heading = f"<h3>{escape(names.get(candidate, candidate))}</h3><p>{escape(told)}</p>"
     return heading + ensemble_table(facts, ensemble)
 
