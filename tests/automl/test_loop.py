@@ -11,7 +11,7 @@ import pytest
 
 from pigeonhole.automl.budget import Budget
 from pigeonhole.automl.fits import ALL, Tried
-from pigeonhole.automl.loop import INTERRUPTED, Ended, Search
+from pigeonhole.automl.loop import INTERRUPTED, OVER, Ended, Search
 from pigeonhole.automl.record import SearchRecord
 from pigeonhole.automl.situation import Epochs
 from pigeonhole.compute.job import Job
@@ -226,3 +226,15 @@ def test_no_better_score_for_long_ends_the_search(database: Database):
     compute = FakeCompute(2, lambda key: (0.1, 0.9))
     ended = _run(database, compute, 100_000.0)
     assert ended.why is None or "did not change" in ended.why
+
+
+def test_what_a_kill_cut_and_no_time_is_left_for_is_stopped_and_goes_on_with_more(database: Database):
+    compute = FakeCompute(2, _as_declared)
+    killed = _search(database, compute, 60.0)
+    killed._start_what_can()
+    cut = [one.fit.key for one in killed.tried]
+    over = _search(database, FakeCompute(2, _as_declared), 60.0, consumed_s=80.0).run()
+    assert [(one.state, one.reason) for one in over.tried] == [("stopped", OVER)] * len(cut)
+    again = FakeCompute(2, _as_declared)
+    _search(database, again, 600.0, consumed_s=80.0).run()
+    assert [job.key for job in again.submitted[: len(cut)]] == cut

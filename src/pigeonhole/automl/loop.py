@@ -139,7 +139,7 @@ class Search:
     def stop(self, reason: str) -> None:
         """Cancels what runs, waits for its end and writes it down; what waits has its turn another time."""
         for one in self._waiting:
-            self._keep(replace(one, state="stopped", reason=reason))
+            self._keep(replace(one, state="stopped", score=None, low=None, high=None, reason=reason))
         self._waiting.clear()
         for one in self._running():
             self.compute.cancel(one.fit.key)

@@ -246,6 +246,12 @@ def _facts(made: _Made, budget: Budget) -> dict[str, Any]:
 
 def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) -> AutomlOutcome:
     canceled = False
+
+    def note(text: str) -> None:
+        # What follows the fits counts after a kill, too.
+        record.note(budget.now_s)
+        view.on_note(text)
+
     with LocalCompute(made.plan.facts.slots, grace_s=_JOB_GRACE_S) as compute:
         search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(view, made.plan.facts.train_images))
         try:
@@ -258,7 +264,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
         found = automl_ends.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
         if not canceled:
             with _interruptible(view):
-                found = automl_ends.with_ensembles(found, made.plan, compute, budget, view.on_note)
+                found = automl_ends.with_ensembles(found, made.plan, compute, budget, note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
         board = _board(made, ended, canceled)
         try:
@@ -269,7 +275,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             raise
         if not canceled:
             with _interruptible(view):
-                outcome = automl_ends.with_report(outcome, found, compute, budget, view.on_note)
+                outcome = automl_ends.with_report(outcome, found, compute, budget, note)
     return replace(outcome, seconds=round(budget.now_s, 3))
 
 
