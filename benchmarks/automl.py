@@ -95,8 +95,9 @@ def beside(row: Row, peer: Peer, python: str) -> Figures:
     path.parent.mkdir(parents=True, exist_ok=True)
     arguments = [str(for_peers(row.data)), "--budget", str(row.budget_s), *peer.arguments]
     command = [python, str(HERE / "automl_peers" / peer.script), *arguments]
-    figures = watched(command, path.with_suffix(".log"), PATIENCE * row.budget_s)
-    return {**figures, "command": command}
+    log = path.with_suffix(".log")
+    figures = {**watched(command, log, PATIENCE * row.budget_s), "command": command}
+    return figures if figures["given_up"] else must(figures, log)
 
 
 def report(rows: list[Row], seeds: int) -> int:
@@ -157,7 +158,7 @@ def peer_line(row: Row, peer: Peer, figures: Figures) -> str:
     """One peer, in Markdown."""
     said = figures["said"]
     if not said:
-        ended = f"no result: ended after {figures['wall_s']:,.0f} s with {figures['exit']}"
+        ended = f"no result in {PATIENCE} times its budget"
         return cells(row, peer.words, ended, "", [figures], "", "")
     words = peer.words.replace(said["peer"].split()[0], said["peer"], 1)
     return cells(row, words, f"{said['test_accuracy']:.2%}", "", [figures], str(said["best"]), "")

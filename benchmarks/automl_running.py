@@ -23,8 +23,9 @@ def watched(command: Sequence[str], error: Path, most_s: float | None = None) ->
     """Seconds, peak memory, exit status, and the JSON that a program prints, or in the last line of what it prints.
 
     `error` is the file that gets its stderr. Memory is what its processes have resident, added up: pages that several
-    share count for each, so it is an upper bound. After `most_s` it is killed with all below it.
+    share count for each, so it is an upper bound. After `most_s` it is killed with all below it and `given_up`.
     """
+    given_up = False
     start, before_s = time.perf_counter(), _processor_s()
     with error.open("w") as told:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True, start_new_session=True)
@@ -33,13 +34,18 @@ def watched(command: Sequence[str], error: Path, most_s: float | None = None) ->
         try:
             stdout, _ = process.communicate(timeout=most_s)
         except subprocess.TimeoutExpired:
+            given_up = True
             os.killpg(process.pid, signal.SIGKILL)
             stdout, _ = process.communicate()
+        except BaseException:
+            # It has a session of its own, so that a Ctrl-C here does not reach it.
+            os.killpg(process.pid, signal.SIGINT)
+            raise
     seconds = time.perf_counter() - start
     watch.join()
     said = _json(stdout)
     figures: Figures = {"wall_s": seconds, "processor_s": _processor_s() - before_s, "peak_memory_bytes": peak[0]}
-    return {**figures, "exit": process.returncode, "said": said}
+    return {**figures, "exit": process.returncode, "given_up": given_up, "said": said}
 
 
 def must(figures: Figures, log: Path) -> Figures:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
 import pigeonhole
+from pigeonhole.workflows.doctor import PURPOSES
 
 PUBLIC = [
     "ImageClassifier",
@@ -107,6 +109,11 @@ def test_the_public_names_are_these() -> None:
 def test_each_public_name_is_there_and_explained(name: str) -> None:
     found = getattr(pigeonhole, name)
     assert name == "__version__" or found.__doc__
+
+
+def test_doctor_says_what_every_extra_is_for() -> None:
+    extras = metadata.metadata("pigeonhole").get_all("Provides-Extra") or []
+    assert {*PURPOSES} == {"base", *extras} - {"all", "bench", "check", "test"}
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -39,10 +39,11 @@ def plan(
     estimators: Sequence[Candidate] = ESTIMATORS,
     networks: Mapping[str, Epochs] = NETWORKS,
     facts: Facts = FACTS,
+    limits: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Plan:
     """A plan of these candidates."""
-    return Plan(facts, estimators, list(networks), networks, {}, declared, 10**9, **settings)
+    return Plan(facts, estimators, list(networks), networks, limits or {}, declared, 10**9, **settings)
 
 
 def situation(

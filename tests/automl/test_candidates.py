@@ -1,26 +1,26 @@
-"""What is tried: every preset that a user may allow is, the ones of no promise only then."""
+"""What a search may try: the usual candidates, and what a user names besides."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from pigeonhole.automl.candidates import KINDS, estimators, networks
+from pigeonhole.automl.candidates import ESTIMATORS, NETWORKS, estimators, networks
+from pigeonhole.automl.settings import from_command
+from pigeonhole.automl.settings.algorithms import known_names, presets_of
 from pigeonhole.models import presets
 
 
-def test_every_preset_that_is_allowed_has_a_candidate():
-    for key in presets.names():
-        asked = {kind: [key] if presets.get(key).kind == kind else [] for kind in KINDS}
-        found = [one.preset for one in _estimators({key}, asked["estimator"])]
-        found += networks(lambda preset, key=key: preset == key, asked["network"])  # type: ignore[misc]
-        assert set(found) == {key}
+def found(allow: str | tuple[str, ...]) -> set[str]:
+    words = {"budget": None, "metric": None, "folds": None, "block": ()}
+    settings = from_command("digits", **words, allow=allow, seed=None, settings=())
+    named = settings.allowed or frozenset()
+    of_networks = {key for key in named if presets.get(key).kind == "network"}
+    tried = estimators(settings.allows, lambda preset, _: preset, True, named - of_networks)
+    return {candidate.preset for candidate in tried} | set(networks(settings.allows, of_networks))
 
 
-def test_a_single_tree_is_tried_only_where_it_is_asked_for():
-    every = set(presets.names())
-    assert "decision-tree" not in {one.preset for one in _estimators(every, [])}
-    assert "decision-tree" in {one.preset for one in _estimators(every, ["decision-tree"])}
+def test_every_name_that_may_be_allowed_brings_what_it_means() -> None:
+    for name in known_names():
+        assert presets_of(name) <= found(name), name
 
 
-def _estimators(wanted: Collection[str], asked_for: Collection[str]):
-    return list(estimators(lambda preset: preset in wanted, lambda preset, _: preset, False, asked_for))
+def test_presets_that_nobody_names_stay_out() -> None:
+    assert found(()) == {*ESTIMATORS, *NETWORKS}

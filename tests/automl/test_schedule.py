@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from pigeonhole.automl.candidates import Candidate
+from pigeonhole import models
+from pigeonhole.automl import classical
+from pigeonhole.automl.candidates import Candidate, estimators
 from pigeonhole.automl.facts import Facts
 from pigeonhole.automl.fits import ALL, Fit, Tried, fold
 from pigeonhole.automl.networks import next_network
 from pigeonhole.automl.schedule import propose
 from pigeonhole.core.errors import SpecError
 from pigeonhole.models.costs import Cost
+from pigeonhole.workflows.automl import limits_of
 from tests.automl.searching import ESTIMATORS, FACTS, declared, ended, estimator, plan, situation
 
 
@@ -161,6 +164,14 @@ def test_facts_hold_no_names():
     assert set(Facts.__dataclass_fields__) == {
         "train_images", "held_out_images", "shape_HWC", "classes", "rarest", "folds", "slots"
     }  # fmt: skip
+
+
+def test_every_variation_of_every_candidate_is_one_that_can_be_fitted():
+    named = list(estimators(lambda preset: True, lambda preset, settings: preset, featurization=True))
+    of = plan(named, {}, limits={preset: limits_of(preset) for preset in {one.preset for one in named}})
+    for candidate in named:
+        for varied in classical.varied(situation(of=of), candidate):
+            models.resolve(varied.preset, varied.settings)
 
 
 def test_settings_that_do_not_go_together_are_no_variation():

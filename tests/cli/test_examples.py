@@ -30,6 +30,7 @@ QUICK = {
     "values: [1.0, 10.0]": "values: [10.0]",
     # The first model is good enough, however long this machine takes for it.
     "--budget 10s": "--budget 10m --set limits.exit_score=0.1 --set limits.max_concurrent_trials=1",
+    "timeout_minutes: 1}": "timeout_minutes: 10, exit_score: 0.1, max_concurrent_trials: 1}",
 }
 
 # The story: commands by name. A line that begins with `pigeonhole` sets the scene for the examples after it.
@@ -48,6 +49,8 @@ STORY = [
     "presets show",
     "sweep",
     "automl",
+    # The same search, as a recipe asks for it.
+    "pigeonhole automl recipes/automl-mnist-5k.yml",
     "train",
     "evaluate",
     "pigeonhole train digits --model logistic-regression",

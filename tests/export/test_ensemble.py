@@ -58,12 +58,13 @@ def answers(parts, images_NHWC):
 
 def make(parts, data, folder, meta=None, **changes):
     images_NHWC = data.train_images_NHWC
-    expected_NK = export.combined(answers(parts, images_NHWC), [part.weight for part in parts], meta)
+    if "expected_probs_NK" not in changes:
+        weights = [part.weight for part in parts]
+        changes["expected_probs_NK"] = export.combined(answers(parts, images_NHWC), weights, meta)
     arguments = {
         "folder": folder,
         "images_NHWC": images_NHWC,
         "labels_N": data.train_labels_N,
-        "expected_probs_NK": expected_NK,
         "calibration": {"temperature": 1.2},
         "lineage": {"run": "vote-1"},
         "meta": meta,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pigeonhole.models.spec import Scalar
 
 Kind = Literal["network", "estimator"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ class Candidate:
 
 # Networks from the cheapest to the most accurate. Others join where a user asks for them by name.
 NETWORKS = ("cnn-fast", "cnn", "cnn-best")
-# An estimator with the scalers that make a difference to it: trees and neighbours know no difference but turns.
+# An estimator with the scalers that make a difference to it: trees and neighbours know no difference but turns. Others
+# join here too where a user names them.
 ESTIMATORS: Mapping[str, tuple[str, ...]] = {
     "logistic-regression": ("none", "standard", "pca"),
     "linear-svm": ("none", "standard"),
@@ -58,11 +58,13 @@ ESTIMATORS: Mapping[str, tuple[str, ...]] = {
     "xgboost": ("none",),
     "mlp": ("none", "pca"),
 }
-_BARE = ("none",)
 # The same estimator in other settings, where these are known to matter.
 VARIANTS: Mapping[str, tuple[str, Mapping[str, Scalar]]] = {
     "svm-rbf@shifts": ("with shifted images", {"virtual_shifts": 4}),
-    "svm-rbf@shifts-70": ("with shifted images (70)", {"virtual_shifts": 4, "pca_components": 70, "gamma": 1.5}),
+    "svm-rbf@shifts-70": (
+        "with shifted images, 70 components",
+        {"virtual_shifts": 4, "pca_components": 70, "gamma": 1.5},
+    ),
 }
 
 
@@ -78,9 +80,10 @@ def estimators(
         wanted: whether a preset may be tried.
         name_of: what users call a preset with such settings.
         featurization: whether scalers and principal components may stand before them.
-        asked_for: estimators that a user named; the others of no promise are tried only then.
+        asked_for: estimators that a user named.
     """
-    for preset, scalers in {**ESTIMATORS, **{one: _BARE for one in asked_for if one not in ESTIMATORS}}.items():
+    others = {preset: ("none",) for preset in asked_for if preset not in ESTIMATORS}
+    for preset, scalers in {**ESTIMATORS, **others}.items():
         if not wanted(preset):
             continue
         for scaler in scalers if featurization else ("none",):

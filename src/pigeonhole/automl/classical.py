@@ -104,10 +104,11 @@ def _variations(now: Situation) -> Iterator[tuple[Candidate, int]]:
     if not ranked or len(made) >= _VARIATIONS or len(untried) > len(now.estimators) / 2 or not _are_worth_it(now):
         return
     images = rungs[-2] if len(rungs) > 1 else rungs[-1]
-    yield from ((candidate, images) for candidate in _varied(now, ranked[0]) if now.is_possible(candidate, images))
+    yield from ((candidate, images) for candidate in varied(now, ranked[0]) if now.is_possible(candidate, images))
 
 
-def _varied(now: Situation, base: Candidate) -> Iterator[Candidate]:
+def varied(now: Situation, base: Candidate) -> Iterator[Candidate]:
+    """The candidate with one number doubled or halved, within what its preset allows."""
     root = next((one for one in now.estimators if one.key == base.key.partition(_VARIED)[0]), base)
     limits = now.limits.get(base.preset, {})
     own = {**{name: default for name, (_, default, _) in limits.items()}, **root.settings}

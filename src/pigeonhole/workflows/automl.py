@@ -17,7 +17,7 @@ import numpy as np
 
 from pigeonhole import data, models
 from pigeonhole.automl.budget import Budget
-from pigeonhole.automl.candidates import KINDS, Candidate, estimators, networks
+from pigeonhole.automl.candidates import Candidate, estimators, networks
 from pigeonhole.automl.fits import Tried
 from pigeonhole.automl.leaderboard import LeaderboardRow, rows
 from pigeonhole.automl.loop import INTERRUPTED, Ended, JobOfFit, Plan, Search
@@ -30,6 +30,7 @@ from pigeonhole.compute.shares import allowed_cores, memory_share
 from pigeonhole.core.errors import BudgetError
 from pigeonhole.core.locks import exclusive
 from pigeonhole.core.workspace import Workspace
+from pigeonhole.models.classical.catalogue import ESTIMATORS
 from pigeonhole.models.classical.naming import display_name
 from pigeonhole.models.costs import Cost, estimate
 from pigeonhole.models.spec import Scalar
@@ -43,6 +44,7 @@ SEARCHES = "automl"
 _JOB_GRACE_S = 1.0
 # Of the budget, the second fits of a stack's members, where there are no folds to tell its score by.
 _FOR_A_STACK = 0.08
+_LEAST_FOR_A_STACK_S = 15.0
 
 
 class AutomlView(Protocol):
@@ -150,9 +152,13 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     slots = min(settings.concurrent or cores, cores)
     facts = own.facts(slots)
     known = set(models.presets.names())
-    named = sorted(known.intersection(settings.allowed or ()))
-    asked = {kind: [name for name in named if models.presets.get(name).kind == kind] for kind in KINDS}
-    nets = networks(lambda preset: preset in known and settings.allows(preset), asked["network"])
+    asked = sorted(known & (settings.allowed or frozenset()))
+    named = {kind: [key for key in asked if models.presets.get(key).kind == kind] for kind in ("network", "estimator")}
+
+    def wanted(preset: str) -> bool:
+        return preset in known and settings.allows(preset)
+
+    nets = networks(wanted, named["network"])
 
     @cache
     def cost(preset: str, values: tuple[tuple[str, Scalar], ...], images: int) -> Cost:
@@ -170,24 +176,26 @@ def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
     def name_of(preset: str, values: Mapping[str, Scalar]) -> str:
         return display_name(models.resolve(preset, values))
 
-    wanted = estimators(
-        lambda preset: preset in known and settings.allows(preset), name_of, settings.featurization, asked["estimator"]
-    )
-    found = list(wanted)
+    found = list(estimators(wanted, name_of, settings.featurization, named["estimator"]))
     return Plan(
         facts=facts,
         estimators=found,
         networks=nets,
         epochs={preset: Epochs(_default_epochs(preset)) for preset in nets},
-        limits={preset: _limits(preset) for preset in {candidate.preset for candidate in found}},
+        limits={preset: limits_of(preset) for preset in {candidate.preset for candidate in found}},
         declared=declared,
         memory_bytes=memory_share(slots),
         early_termination=settings.early_termination,
         exit_score=settings.exit_score,
         max_trials=_candidates_at_most(settings),
         trial_timeout_s=settings.trial_timeout_s,
-        set_aside=_FOR_A_STACK if settings.stack and settings.folds is None else 0.0,
+        set_aside=_FOR_A_STACK if _can_stack(settings) else 0.0,
     )
+
+
+def _can_stack(settings: AutomlSettings) -> bool:
+    """Whether a stack that needs second fits is wanted, and its share of the budget long enough for some."""
+    return settings.stack and settings.folds is None and _FOR_A_STACK * settings.budget_s >= _LEAST_FOR_A_STACK_S
 
 
 def _candidates_at_most(settings: AutomlSettings) -> int | None:
@@ -200,11 +208,13 @@ def _default_epochs(preset: str) -> int | None:
     return default if isinstance(default, int) else None
 
 
-def _limits(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]:
+def limits_of(preset: str) -> dict[str, tuple[float | None, Scalar, float | None]]:
+    """Of the numbers that any candidate of the preset takes: components are the scaler's in some only."""
     return {
         one.name: (one.low, one.default, one.high)
         for one in models.presets.get(preset).parameters
         if isinstance(one.default, int | float) and not isinstance(one.default, bool) and one.choices is None
+        if one.name != "pca_components" or ESTIMATORS[preset].own_components
     }
 
 
@@ -246,13 +256,13 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             canceled = True
             view.on_note("interrupted: what was found so far is kept")
             search.stop(INTERRUPTED)
-            ended = Ended(search.tried, None, used_up=False)
+            ended = Ended(search.tried, INTERRUPTED, used_up=False)
         found = automl_ends.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
         if not canceled:
             with _interruptible(view):
                 found = automl_ends.with_ensembles(found, made.plan, compute, budget, view.on_note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
-        board = _board(made, ended)
+        board = _board(made, ended, canceled)
         try:
             outcome = automl_ends.outcome(found, board, status, budget, ended.why)
         except BudgetError:
@@ -283,20 +293,21 @@ def _jobs(made: _Made) -> JobOfFit:
     return job
 
 
-def _board(made: _Made, ended: Ended) -> list[LeaderboardRow]:
+def _board(made: _Made, ended: Ended, canceled: bool) -> list[LeaderboardRow]:
     waiting = [
         *made.plan.estimators,
         *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
     ]
-    return rows(ended.tried, waiting, _why_waiting(made.plan, ended), made.plan.facts.train_images)
+    return rows(ended.tried, waiting, _why_not_tried(made.plan, ended, canceled), made.plan.facts.train_images)
 
 
-def _why_waiting(plan: Plan, ended: Ended) -> str:
-    begun = {one.fit.candidate.key for one in ended.tried if one.state != "not-applicable"}
+def _why_not_tried(plan: Plan, ended: Ended, canceled: bool) -> str:
+    if canceled:
+        return "the search was interrupted before its turn"
     if ended.why is not None:
-        return f"it had no turn: {ended.why}"
-    if plan.max_trials is not None and len(begun) >= plan.max_trials:
-        return "max_trials left no place for it"
+        return f"the search ended before its turn: {ended.why}"
+    if plan.max_trials is not None and len({one.fit.candidate.key for one in ended.tried}) >= plan.max_trials:
+        return f"max_trials, {plan.max_trials}, left no fit for it"
     return "the budget left no time for it"
 
 

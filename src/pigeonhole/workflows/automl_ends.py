@@ -5,6 +5,7 @@ Whatever takes long is a job that can be ended, so that the command is back in t
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from pigeonhole.automl.leaderboard import LeaderboardRow, best_row, history, ran
 from pigeonhole.automl.loop import Plan
 from pigeonhole.automl.pace import Pace
 from pigeonhole.automl.settings import AutomlSettings
+from pigeonhole.automl.settings.durations import shown
 from pigeonhole.compute.job import Compute, Job, Outcome
 from pigeonhole.core.errors import BudgetError, GateError, TrainingError, listing
 from pigeonhole.core.files import write_json
@@ -97,28 +99,19 @@ def shared_arguments(settings: AutomlSettings, own: SearchData, folder: Path, sp
         "stack_share": own.stack_share,
         "folder": str(folder),
         "search": folder.name,
-        "command": _line(settings, own),
+        "command": command(settings, own.source.ref),
         "metric": settings.primary_metric,
     }
 
 
-def _line(settings: AutomlSettings, own: SearchData) -> str:
-    """The command that searches so again."""
-    words = {
-        "budget": f"{settings.budget_s:g}s",
-        "metric": settings.primary_metric,
-        "folds": own.folds,
-        "allow": ",".join(sorted(settings.allowed or ())),
-        "block": ",".join(sorted(settings.blocked)),
-        "seed": own.seed,
-    }
-    return " ".join(
-        [
-            "pigeonhole automl",
-            own.source.ref,
-            *(f"--{name} {value}" for name, value in words.items() if value not in {None, ""}),
-        ]
-    )
+def command(settings: AutomlSettings, dataset: str) -> str:
+    """The line that makes the search again."""
+    words = ["pigeonhole", "automl", dataset, "--budget", shown(settings.budget_s), "--seed", str(settings.seed)]
+    words += ["--metric", settings.primary_metric]
+    words += [] if settings.folds is None else ["--folds", str(settings.folds)]
+    words += ["--allow", ",".join(sorted(settings.allowed))] if settings.allowed else []
+    words += ["--block", ",".join(sorted(settings.blocked))] if settings.blocked else []
+    return shlex.join(words)
 
 
 def fit_job(fit: Fit, left_s: float, every: Mapping[str, Any], log: Path) -> Job:

@@ -15,9 +15,10 @@ PURPOSES = {
     "base": "serve a bundle, the command line",
     "data": "ingest and keep datasets",
     "sample": "the built-in set mnist-5k",
-    "train": "train, evaluate, export",
+    "train": "train, automl, evaluate, export",
     "tracking": "MLflow: runs and the registry",
     "reports": "charts",
+    "search": "sweeps",
     "transfer": "networks of timm, with weights from a file",
     "postgres": "records on a PostgreSQL server",
 }

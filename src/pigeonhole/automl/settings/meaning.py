@@ -37,7 +37,7 @@ def settings_of(spec: AutomlSpec, notes: list[str], name: str | None = None) -> 
         meta_learner_arguments=stack.stack_meta_learner_kwargs,
         seed=spec.seed,
         max_latency_ms=spec.choose.max_latency_ms,
-        max_size_bytes=None if megabytes is None else int(megabytes * _MEGABYTE),
+        max_size_bytes=None if megabytes is None else round(megabytes * _MEGABYTE),
         notes=notes,
     )
 
