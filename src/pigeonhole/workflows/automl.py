@@ -147,7 +147,9 @@ def _made(space: Workspace, dataset: str | None, settings: AutomlSettings) -> _M
 
 
 def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
-    slots = settings.concurrent or len(allowed_cores())
+    cores = len(allowed_cores())
+    # A fit has one thread: more of them than cores would only share their time and memory.
+    slots = min(settings.concurrent or cores, cores)
     facts = own.facts(slots)
     known = set(models.presets.names())
     asked = sorted(known & (settings.allowed or frozenset()))
