@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BEST = 10
 _RUNNING = 4
+_ALIKE = 3
 _STYLES = {"running": "cyan", "stopped": "yellow", "failed": "red", "not-applicable": "dim"}
 
 
@@ -231,9 +232,21 @@ def print_leaderboard(facts: Mapping[str, Any]) -> None:
             "folder": facts["folder"],
         },
     )
-    for row in facts["leaderboard"]:
-        if row["state"] in {"failed", "not-applicable"}:
-            say(f"{row['name']} {row['state']}: {_first_line(row['reason'])}")
+    for line in _without_score(facts["leaderboard"]):
+        say(line)
+
+
+def _without_score(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why some have no score; those for the same reason in one line."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row["state"] in {"stopped", "failed", "not-applicable"}:
+            names.setdefault((row["state"], _first_line(row["reason"])), []).append(row["name"])
+    lines = []
+    for (state, reason), alike in names.items():
+        more = f" and {len(alike) - _ALIKE} more" if len(alike) > _ALIKE else ""
+        lines.append(f"{'; '.join(alike[:_ALIKE])}{more} {state}: {reason}")
+    return lines
 
 
 def uncertain(metric: str, score: float | None, low: float | None = None, high: float | None = None) -> str:
