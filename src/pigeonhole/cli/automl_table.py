@@ -241,7 +241,7 @@ def _without_score(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     names: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row["state"] in {"stopped", "failed", "not-applicable"}:
-            names.setdefault((row["state"], _first_line(row["reason"])), []).append(row["name"])
+            names.setdefault((row["state"], _gist(row["reason"])), []).append(row["name"])
     lines = []
     for (state, reason), alike in names.items():
         more = f" and {len(alike) - _ALIKE} more" if len(alike) > _ALIKE else ""
@@ -298,6 +298,7 @@ def _members(metric: str, ensemble: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _first_line(reason: str | None) -> str:
-    lines = (reason or "").strip().splitlines()
-    return lines[0] if lines else "no reason was recorded"
+def _gist(reason: str | None) -> str:
+    """What happened: the first line of an error, the last of a traceback."""
+    lines = (reason or "no reason was recorded").strip().splitlines() or ["no reason was recorded"]
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
