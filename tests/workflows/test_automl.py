@@ -79,7 +79,7 @@ def test_every_candidate_ends_with_a_score_and_the_best_first(searched: Searched
     assert searched.outcome.best == board[0]
     # Who had no turn is told so, and why.
     assert {(row.state, row.score, row.reason) for row in rest} == {
-        ("not-applicable", None, f"it had no turn: max_trials allows {TRIALS} fits")
+        ("not-applicable", None, f"max_trials, {TRIALS}, left no fit for it")
     }
     assert searched.outcome.counts == {"ok": TRIALS + 2, "not-applicable": len(rest)}
 

@@ -56,7 +56,7 @@ def finished(record: SearchRecord, space: Workspace) -> dict[int, tuple[Tried, i
     for one in record.fits():
         if one.is_ok:
             folder = space.folder("automl") / record.name / "fits" / one.fit.candidate.key
-            (probs,) = folder.glob(f"{one.fit.images}-*/held_out_probs.npy")
+            probs = folder / f"{one.fit.images}-hold-out" / "held_out_probs.npy"
             found[one.number] = (one, probs.stat().st_mtime_ns)
     return found
 
@@ -97,7 +97,7 @@ def test_a_search_killed_twenty_times_goes_on_and_fits_nothing_twice(space: Work
         assert len(record.fits()) == TRIALS
         assert consumed_s <= outcome["seconds"] <= outcome["budget_s"]
         check_outcome(space, outcome)
-    assert ph.dataset("blots", workspace=space).test_looks == 0
+    assert ph.dataset("blots", workspace=space).test_looks() == []
     assert ph.evaluate(outcome["run_id"], workspace=space).accuracy.value > 1 / 3
 
 
