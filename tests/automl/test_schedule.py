@@ -189,3 +189,19 @@ def test_settings_that_do_not_go_together_are_no_variation():
     fit = propose(situation(tried, of=of))
     assert fit is not None
     assert fit.candidate.settings == {"C": 2.0}
+
+
+@pytest.mark.parametrize("state", ["failed", "not-applicable"])
+def test_a_network_that_cannot_be_trained_is_not_proposed_under_further_names(state: str):
+    tried: list[Tried] = []
+    for preset in ("cnn-fast", "cnn"):
+        fit = Fit(Candidate(preset, preset, "network", preset), FACTS.train_images)
+        tried.append(Tried(fit, len(tried) + 1, state, reason="it broke"))
+    assert next_network(situation(tried)) is None
+
+
+def test_where_only_networks_may_be_tried_one_is_whatever_it_costs():
+    fit = next_network(situation(left_s=0.05, of=plan([])))
+    assert fit is not None
+    assert (fit.candidate.settings, fit.images) == ({"epochs": 1}, FACTS.rungs[0])
+    assert next_network(situation(left_s=0.05)) is None

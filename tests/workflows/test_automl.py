@@ -24,6 +24,7 @@ from .automl_data import blots
 from .conftest import Walked
 
 TRIALS = 4
+ENSEMBLES = 2
 
 
 def asked(trials: int, *settings: str) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def asked(trials: int, *settings: str) -> dict[str, Any]:
     return {
         "budget": "10m",
         "allow": ["LogisticRegression", "KNN", "GaussianNaiveBayes"],
-        "settings": [f"limits.max_trials={trials}", *settings],
+        "settings": [f"limits.max_trials={trials + ENSEMBLES}", *settings],
     }
 
 
@@ -51,7 +52,7 @@ class Searched:
     @property
     def ended(self) -> Sequence[LeaderboardRow]:
         """The rows of what had a turn."""
-        return self.outcome.leaderboard[: TRIALS + 2]
+        return self.outcome.leaderboard[: TRIALS + ENSEMBLES]
 
     def fits(self) -> list[Tried]:
         """As they are written down."""
@@ -70,7 +71,7 @@ def test_every_candidate_ends_with_a_score_and_the_best_first(searched: Searched
     board = searched.outcome.leaderboard
     scores = [row.score or 0.0 for row in board]
     assert searched.outcome.status == "Completed"
-    ended, rest = searched.ended, board[TRIALS + 2 :]
+    ended, rest = searched.ended, board[TRIALS + ENSEMBLES :]
     assert {row.state for row in ended} == {"ok"}
     assert len({row.candidate for row in board}) == len(board)
     assert {"voting-ensemble", "stack-ensemble", "logistic-regression"} <= {row.candidate for row in ended}
@@ -79,9 +80,9 @@ def test_every_candidate_ends_with_a_score_and_the_best_first(searched: Searched
     assert searched.outcome.best == board[0]
     # Who had no turn is told so, and why.
     assert {(row.state, row.score, row.reason) for row in rest} == {
-        ("not-applicable", None, f"max_trials, {TRIALS}, left no fit for it")
+        ("not-applicable", None, f"max_trials, {TRIALS + ENSEMBLES} with the ensembles, left none for it")
     }
-    assert searched.outcome.counts == {"ok": TRIALS + 2, "not-applicable": len(rest)}
+    assert searched.outcome.counts == {"ok": TRIALS + ENSEMBLES, "not-applicable": len(rest)}
 
 
 def test_each_row_with_a_run_has_a_bundle_that_loads_and_gives_what_it_gave(searched: Searched) -> None:

@@ -22,10 +22,13 @@ _AS_LONG = 0.5
 
 def next_network(now: Situation) -> Fit | None:
     """The next training of a network; `None` where none fits into the time."""
-    if not now.networks:
-        return None
+    # What failed once, or no memory holds, would do so under every further name.
+    vain = {tried.fit.candidate.preset for tried in now.tried if tried.state in {"failed", "not-applicable"}}
     images = now.facts.train_images
-    by_cost = sorted(now.networks, key=lambda preset: now.unit_s(_candidate(preset), images))
+    presets = [preset for preset in now.networks if preset not in vain]
+    by_cost = sorted(presets, key=lambda preset: now.unit_s(_candidate(preset), images))
+    if not by_cost:
+        return None
     if not any(tried.fit.candidate.kind == "network" for tried in now.tried):
         return _first(now, by_cost[0])
     return _on_the_way(now, by_cost) or _last(now, by_cost)
@@ -44,7 +47,10 @@ def _first(now: Situation, cheapest: str) -> Fit | None:
     smallest = now.facts.rungs[0]
     if now.unit_s(candidate, smallest) <= _FIRST_AT_MOST * now.left_s:
         return now.fit(candidate, smallest)
-    return None
+    if now.estimators or now.epochs[cheapest].default is None:
+        return None
+    # Nothing else is there to bring a first answer, so this is tried whatever it costs.
+    return now.fit(_candidate(cheapest, epochs=1), smallest)
 
 
 def _on_the_way(now: Situation, by_cost: list[str]) -> Fit | None:

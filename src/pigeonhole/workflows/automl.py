@@ -147,7 +147,9 @@ def _made(space: Workspace, dataset: str | None, settings: AutomlSettings) -> _M
 
 
 def _plan(settings: AutomlSettings, own: SearchData) -> Plan:
-    slots = settings.concurrent or len(allowed_cores())
+    cores = len(allowed_cores())
+    # A fit has one thread: more of them than cores would only share their time and memory.
+    slots = min(settings.concurrent or cores, cores)
     facts = own.facts(slots)
     known = set(models.presets.names())
     asked = sorted(known & (settings.allowed or frozenset()))
@@ -302,16 +304,17 @@ def _board(made: _Made, ended: Ended, canceled: bool) -> list[LeaderboardRow]:
         *made.plan.estimators,
         *(Candidate(preset, preset, "network", preset) for preset in made.plan.networks),
     ]
-    return rows(ended.tried, waiting, _why_not_tried(made.plan, ended, canceled), made.plan.facts.train_images)
+    return rows(ended.tried, waiting, _why_not_tried(made, ended, canceled), made.plan.facts.train_images)
 
 
-def _why_not_tried(plan: Plan, ended: Ended, canceled: bool) -> str:
+def _why_not_tried(made: _Made, ended: Ended, canceled: bool) -> str:
     if canceled:
         return "the search was interrupted before its turn"
     if ended.why is not None:
         return f"the search ended before its turn: {ended.why}"
-    if plan.max_trials is not None and len({one.fit.candidate.key for one in ended.tried}) >= plan.max_trials:
-        return f"max_trials, {plan.max_trials}, left no fit for it"
+    most = made.plan.max_trials
+    if most is not None and len({one.fit.candidate.key for one in ended.tried}) >= most:
+        return f"max_trials, {made.settings.max_trials} with the ensembles, left none for it"
     return "the budget left no time for it"
 
 
