@@ -400,7 +400,7 @@ def _nothing(
 ) -> BudgetError | TrainingError | GateError:
     if best_row(every) is not None:
         return _nothing_within_limits(found.folder.name, every)
-    reasons = [f"{row.name}: {row.reason}" for row in every if row.state == "failed"]
+    reasons = [f"{row.name}: {(row.reason or '').partition(chr(10))[0]}" for row in every if row.state == "failed"]
     if reasons:
         return TrainingError(
             f"search {found.folder.name}: no candidate could be fitted\n{listing(reasons)}",
