@@ -104,7 +104,7 @@ class SearchData:
         classes = len(np.unique(self.source.labels_N[self.source.rows("validation")]))
         if classes == 1:
             raise SpecError(
-                "AUC_weighted, by which one class is told from the rest, and validation images that are all of one class",
+                "AUC_weighted, which tells a class from the others, and validation images that are all of one class",
                 "images of two classes or more to score candidates on",
                 "add --folds 3, take --metric accuracy, or ingest it again with a larger --validation",
             )
