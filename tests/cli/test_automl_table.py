@@ -55,6 +55,8 @@ def test_a_log_gets_a_line_when_the_best_changes_and_at_each_phase(capsys: pytes
         table.on_phase("all images")
         table.on_phase("all images")
         table.on_rows([Row("SVM", score=0.95), Row("SGD", score=0.9)], 1000)
+        table.on_rows([Row("KNN", score=0.95), Row("SVM", score=0.95)], 1000)
+        table.on_rows([Row("SVM", score=0.95), Row("KNN", score=0.95)], 1000)
         table.say_best()
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "no candidate has a score yet"

@@ -71,7 +71,7 @@ class LeaderboardTable:
         self._phase = ""
         self._rows: Sequence[Row] = ()
         self._left_s, self._told_at = 0.0, time.monotonic()
-        self._best: tuple[str, float] | None = None
+        self._best: float | None = None
         self._live: Live | None = None
 
     def on_start(self, facts: Mapping[str, Any]) -> None:
@@ -108,9 +108,10 @@ class LeaderboardTable:
         self._rows = rows
         self._heard(left_s)
         best = self._leader()
-        if best is None or best.score is None or (best.candidate, best.score) == self._best:
+        # Of equals now this one leads, now that one: no news.
+        if best is None or best.score is None or best.score == self._best:
             return
-        self._best = (best.candidate, best.score)
+        self._best = best.score
         if self._live is None:
             say(f"best so far: {self._line(best)}, {duration(self.left_s)} left")
 
