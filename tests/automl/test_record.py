@@ -28,7 +28,9 @@ ENDED = Tried(
 OTHERS = [
     Tried(Fit(CANDIDATE, 2_000, fold(2, 5)), 2),
     Tried(Fit(CANDIDATE, 54_000, ALL), 3, "failed", reason="out of memory: “¼ of it”\nand more"),
-    Tried(Fit(replace(CANDIDATE, key="cnn#2", kind="network", settings={}), 1), 4, "not-applicable", reason="too large"),
+    Tried(
+        Fit(replace(CANDIDATE, key="cnn#2", kind="network", settings={}), 1), 4, "not-applicable", reason="too large"
+    ),
 ]
 
 
