@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pigeonhole.automl.fits import ALL, Fit, Tried, fold
-from pigeonhole.automl.leaderboard import best_row, rows
+from pigeonhole.automl.leaderboard import best_row, history, rows
 from tests.automl.searching import ended, estimator
 
 KNN, SVM = estimator("knn"), estimator("svm-rbf")
@@ -77,3 +77,13 @@ def test_the_best_is_exported_and_keeps_the_limits():
     assert fast is not None
     assert (best.run_id, fast.run_id) == ("slow", "fast")
     assert best_row(board, max_latency_ms=2.0, max_size_bytes=500) is None
+
+
+def test_one_fold_is_no_best_score_on_the_way():
+    sample = ended(Fit(KNN, 20, fold(1, 2)), 1, 0.7)
+    both = [ended(Fit(KNN, 100, fold(1, 2)), 2, 1.0), ended(Fit(KNN, 100, fold(2, 2)), 3, 0.8)]
+    last = Tried(Fit(KNN, 100, ALL), 4, "ok", at_s=4.0)
+    found = [(one["at_s"], one["score"]) for one in history([sample, *both, last], 100)]
+    assert found == [(1.0, 0.7), (4.0, 0.9)]
+    assert [one["score"] for one in history([sample, *both], 100)] == [0.7]
+    assert [one["score"] for one in history([ended(Fit(KNN, 100), 1, 0.9)], 100)] == [0.9]

@@ -114,12 +114,16 @@ def test_the_end_is_on_stdout_with_members_weights_and_what_did_not_run(capsys: 
     assert "291.4 of 300" in shown.out
     assert "The classes are not balanced" in shown.out
     assert shown.err.splitlines() == [
+        "NaiveBayes stopped: not among the promising third",
         "KNN not-applicable: needs about 30 GB, 20 GB are there",
         "LightGBM failed: MemoryError",
         "StackEnsemble not-applicable: no time was left to fit members twice",
     ]
-    print_leaderboard(outcome([row("a", score=0.5)]))
-    assert "alerts" not in capsys.readouterr().out
+    late = [row(f"late-{number}", state="not-applicable", score=None, reason="no time") for number in range(5)]
+    print_leaderboard(outcome([row("a", score=0.5), *late]))
+    shown = capsys.readouterr()
+    assert "alerts" not in shown.out
+    assert shown.err == "late-0; late-1; late-2 and 2 more not-applicable: no time\n"
 
 
 def test_figures_as_text() -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pigeonhole.automl.leaderboard import LeaderboardRow
+from pigeonhole.automl.loop import Plan
 from pigeonhole.automl.settings import AutomlSettings
+from pigeonhole.compute.job import Event, Job
 from pigeonhole.core.errors import GateError
-from pigeonhole.workflows.automl_ends import chosen_again
+from pigeonhole.workflows import automl_ends
+from pigeonhole.workflows.automl_ends import Found, chosen_again
 from pigeonhole.workflows.automl_outcome import AutomlOutcome
+from tests.automl.searching import FakeCompute
 
 SLOW = LeaderboardRow("svm-rbf", "PCA, SVM", "ok", 0.95, 0.93, 0.97, 2000, 1.5, 9.0, 100_000, "svm-1", None)
 FAST = replace(SLOW, candidate="knn", name="PCA, KNN", score=0.9, latency_ms=0.5, size_bytes=900_000, run_id="knn-1")
@@ -43,3 +50,37 @@ def test_limits_that_nothing_keeps_are_told_with_what_there_is():
         GateError, match=r"the fastest is PCA, KNN, 0\.5 ms and 0\.9 MB; the smallest is PCA, SVM, 9 ms"
     ):
         chosen_again(KNOWN, AutomlSettings(max_latency_ms=1.0, max_size_bytes=200_000))
+
+
+def test_an_ensemble_that_stands_stays_when_the_next_one_is_interrupted(monkeypatch: pytest.MonkeyPatch):
+    made = replace(FAST, candidate="voting-ensemble", name="VotingEnsemble", run_id="vote-1")
+
+    def ensemble(found: Found, plan: Plan, method: str, *_: Any) -> tuple[LeaderboardRow, dict[str, Any]]:
+        if method == "stack":
+            raise KeyboardInterrupt
+        return made, {"members": []}
+
+    monkeypatch.setattr(automl_ends, "_ensemble", ensemble)
+    nothing: Any = None
+    found = Found(AutomlSettings(), nothing, Path(), nothing, [])
+    notes: list[str] = []
+    found = automl_ends.with_ensembles(found, nothing, nothing, nothing, notes.append)
+    assert (found.ensembles, list(found.members)) == ((made,), ["voting-ensemble"])
+    assert notes[-1] == "interrupted: the rest is left out"
+
+
+def test_an_interruption_leaves_no_job_of_an_ensemble_behind():
+    compute = _Interrupted(2, lambda key: (100.0, 0.9))
+    compute.submit(Job("ensemble/vote", Path("log"), "module:function"))
+    with pytest.raises(KeyboardInterrupt):
+        automl_ends._events(compute, ["ensemble/vote"])
+    assert compute.free == compute.slots
+
+
+class _Interrupted(FakeCompute):
+    """Ctrl-C comes while it is waited for the first time."""
+
+    def events(self, timeout_s: float | None) -> Sequence[Event]:
+        if not self._canceled:
+            raise KeyboardInterrupt
+        return super().events(timeout_s)

@@ -149,8 +149,18 @@ def _without_turn(candidate: Candidate, why: str) -> LeaderboardRow:
     )
 
 
-def history(tried: Sequence[Tried]) -> Iterator[Mapping[str, object]]:
-    """Each score in the order in which it was known."""
+def history(tried: Sequence[Tried], train_images: int | None = None) -> Iterator[Mapping[str, object]]:
+    """Each score in the order in which it was known; of folds on all images their mean, with the model of all."""
     for one in sorted(tried, key=lambda one: one.at_s or 0.0):
-        if one.is_ok and one.score is not None and one.at_s is not None:
-            yield {"at_s": one.at_s, "candidate": one.fit.candidate.key, "score": one.score, "images": one.fit.images}
+        score = one.score
+        if one.fit.part == ALL:
+            own = [other for other in tried if (other.fit.candidate, other.fit.images) == _try(one)]
+            score = (_scored(own, is_of_all=True) or (None,))[0]
+        elif one.fit.part != HOLD_OUT and one.fit.images == train_images:
+            continue
+        if one.is_ok and score is not None and one.at_s is not None:
+            yield {"at_s": one.at_s, "candidate": one.fit.candidate.key, "score": score, "images": one.fit.images}
+
+
+def _try(one: Tried) -> tuple[Candidate, int]:
+    return one.fit.candidate, one.fit.images

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BEST = 10
 _RUNNING = 4
+_ALIKE = 3
 _STYLES = {"running": "cyan", "stopped": "yellow", "failed": "red", "not-applicable": "dim"}
 
 
@@ -231,9 +232,21 @@ def print_leaderboard(facts: Mapping[str, Any]) -> None:
             "folder": facts["folder"],
         },
     )
-    for row in facts["leaderboard"]:
-        if row["state"] in {"failed", "not-applicable"}:
-            say(f"{row['name']} {row['state']}: {_first_line(row['reason'])}")
+    for line in _without_score(facts["leaderboard"]):
+        say(line)
+
+
+def _without_score(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why some have no score; those for the same reason in one line."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row["state"] in {"stopped", "failed", "not-applicable"}:
+            names.setdefault((row["state"], _gist(row["reason"])), []).append(row["name"])
+    lines = []
+    for (state, reason), alike in names.items():
+        more = f" and {len(alike) - _ALIKE} more" if len(alike) > _ALIKE else ""
+        lines.append(f"{'; '.join(alike[:_ALIKE])}{more} {state}: {reason}")
+    return lines
 
 
 def uncertain(metric: str, score: float | None, low: float | None = None, high: float | None = None) -> str:
@@ -285,6 +298,7 @@ def _members(metric: str, ensemble: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _first_line(reason: str | None) -> str:
-    lines = (reason or "").strip().splitlines()
-    return lines[0] if lines else "no reason was recorded"
+def _gist(reason: str | None) -> str:
+    """What happened: the first line of an error, the last of a traceback."""
+    lines = (reason or "no reason was recorded").strip().splitlines() or ["no reason was recorded"]
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]

@@ -42,6 +42,7 @@ from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
 SEARCHES = "automl"
 # A job is asked to end, and then made to: the promise leaves no more.
 _JOB_GRACE_S = 1.0
+_NO_TIME = "the budget left no time for it"
 # Of the budget, the second fits of a stack's members, where there are no folds to tell its score by.
 _FOR_A_STACK = 0.08
 _LEAST_FOR_A_STACK_S = 15.0
@@ -275,6 +276,9 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             if canceled:
                 raise KeyboardInterrupt from None
             raise
+        # Nothing fitted into what was left, and would into more.
+        if status == "Completed" and any(row.reason == _NO_TIME for row in board):
+            outcome = replace(outcome, status="TimedOut")
         if not canceled:
             with _interruptible(view):
                 outcome = automl_ends.with_report(outcome, found, compute, budget, note)
@@ -315,7 +319,7 @@ def _why_not_tried(made: _Made, ended: Ended, canceled: bool) -> str:
     most = made.plan.max_trials
     if most is not None and len({one.fit.candidate.key for one in ended.tried}) >= most:
         return f"max_trials, {made.settings.max_trials} with the ensembles, left none for it"
-    return "the budget left no time for it"
+    return _NO_TIME
 
 
 class _Rows:

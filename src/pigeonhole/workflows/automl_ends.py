@@ -6,7 +6,7 @@ Whatever takes long is a job that can be ended, so that the command is back in t
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from pigeonhole.automl.loop import Plan
 from pigeonhole.automl.pace import Pace
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.automl.settings.durations import shown
-from pigeonhole.compute.job import Compute, Job, Outcome
+from pigeonhole.compute.job import Compute, Event, Job, Outcome
 from pigeonhole.core.errors import BudgetError, GateError, TrainingError, listing
 from pigeonhole.core.files import write_json
 from pigeonhole.core.workspace import Workspace
@@ -125,7 +125,12 @@ def with_ensembles(found: Found, plan: Plan, compute: Compute, budget: Budget, n
     for method in [name for name in ("vote", "stack") if getattr(found.settings, name)]:
         key, name = _NAMES[method]
         note(f"making the {name}")
-        row, members = _ensemble(found, plan, method, compute, budget)
+        try:
+            row, members = _ensemble(found, plan, method, compute, budget)
+        except KeyboardInterrupt:
+            # What was made before stays, and may be the best.
+            note("interrupted: the rest is left out")
+            break
         found = replace(found, ensembles=(*found.ensembles, row), members={**found.members, key: members})
     return replace(found, members={key: members for key, members in found.members.items() if members})
 
@@ -205,7 +210,7 @@ def _refitted(
             compute.submit(replace(job, deadline_s=max(0.5, left_s), memory_bytes=plan.memory_bytes))
         if compute.free == compute.slots:
             break
-        for event in compute.events(None):
+        for event in _events(compute, keys):
             if isinstance(event, Outcome) and event.state == "Completed":
                 done.add(keys[event.key])
             elif isinstance(event, Outcome) and event.state not in {"TimedOut", "Canceled"}:
@@ -246,7 +251,7 @@ def _value(compute: Compute, job: Job, left_s: float) -> dict[str, Any]:
     """
     compute.submit(replace(job, deadline_s=max(0.5, left_s)))
     while True:
-        for event in compute.events(None):
+        for event in _events(compute, [job.key]):
             if isinstance(event, Outcome) and event.key == job.key:
                 if event.state == "Completed":
                     value: dict[str, Any] = event.value
@@ -254,6 +259,18 @@ def _value(compute: Compute, job: Job, left_s: float) -> dict[str, Any]:
                 if event.state in {"TimedOut", "Canceled"}:
                     raise _NotMadeError("stopped", "the time of the search was over")
                 raise _NotMadeError("failed", event.error or event.state)
+
+
+def _events(compute: Compute, keys: Iterable[str]) -> Sequence[Event]:
+    """What happens next; an interruption leaves none of these jobs behind."""
+    try:
+        return compute.events(None)
+    except KeyboardInterrupt:
+        for key in keys:
+            compute.cancel(key)
+        while compute.free < compute.slots:
+            compute.events(None)
+        raise
 
 
 def _row(key: str, name: str, state: str, seconds: float = 0.0, **known: Any) -> LeaderboardRow:
@@ -289,7 +306,7 @@ def outcome(
         budget_s=settings.budget_s,
         ensembles=found.members,
         guardrails=_guardrails(found),
-        history=tuple(history(found.tried)),
+        history=tuple(history(found.tried, len(found.own.rows))),
         notes=tuple(notes),
         folder=str(found.folder),
         ends=settings.ends,
