@@ -10,6 +10,7 @@ import pytest
 from pigeonhole import models
 from pigeonhole.automl import classical
 from pigeonhole.automl.candidates import Candidate, estimators
+from pigeonhole.automl.classical import next_estimator
 from pigeonhole.automl.facts import Facts
 from pigeonhole.automl.fits import ALL, Fit, Tried, fold
 from pigeonhole.automl.networks import next_network
@@ -17,7 +18,7 @@ from pigeonhole.automl.schedule import propose
 from pigeonhole.core.errors import SpecError
 from pigeonhole.models.costs import Cost
 from pigeonhole.workflows.automl import limits_of
-from tests.automl.searching import ESTIMATORS, FACTS, declared, ended, estimator, plan, situation
+from tests.automl.searching import ESTIMATORS, FACTS, SECONDS, declared, ended, estimator, plan, situation
 
 
 def _run(tried: list[Tried], key: str, images: int, score: float, kind: str = "estimator", **known: object) -> Tried:
@@ -205,3 +206,12 @@ def test_where_only_networks_may_be_tried_one_is_whatever_it_costs():
     assert fit is not None
     assert (fit.candidate.settings, fit.images) == ({"epochs": 1}, FACTS.rungs[0])
     assert next_network(situation(left_s=0.05)) is None
+
+
+def test_of_few_images_a_first_try_may_take_more_than_a_pilot_of_many():
+    few, many = replace(FACTS, train_images=400), FACTS
+    for facts, is_tried in ((few, True), (many, False)):
+        of = plan([estimator("knn")], facts=facts)
+        seconds = SECONDS["knn"] * facts.rungs[0]
+        fit = next_estimator(situation(of=of, left_s=600.0), 2 * seconds)
+        assert (fit is not None) is is_tried

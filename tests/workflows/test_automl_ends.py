@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from pigeonhole.automl.leaderboard import LeaderboardRow
@@ -14,6 +16,7 @@ from pigeonhole.automl.loop import Plan
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.compute.job import Event, Job
 from pigeonhole.core.errors import GateError
+from pigeonhole.core.workspace import Workspace
 from pigeonhole.workflows import automl_ends
 from pigeonhole.workflows.automl_ends import Found, chosen_again
 from pigeonhole.workflows.automl_outcome import AutomlOutcome
@@ -67,6 +70,17 @@ def test_an_ensemble_that_stands_stays_when_the_next_one_is_interrupted(monkeypa
     found = automl_ends.with_ensembles(found, nothing, nothing, nothing, notes.append)
     assert (found.ensembles, list(found.members)) == ((made,), ["voting-ensemble"])
     assert notes[-1] == "interrupted: the rest is left out"
+
+
+def test_an_ensemble_that_finds_no_memory_fails_and_the_search_goes_on(tmp_path: Path):
+    own: Any = SimpleNamespace(source=SimpleNamespace(ref="digits:1"), folds=None, seed=0, stack_share=0.2)
+    found = Found(AutomlSettings(), own, tmp_path, Workspace(tmp_path), [])
+    job = automl_ends._job(found, "module:function", "vote", [])
+    assert 0 < (job.memory_bytes or 0) < psutil.virtual_memory().total
+    compute: Any = FakeCompute(2, lambda key: (1.0, "OutOfMemory"))
+    with pytest.raises(automl_ends._NotMadeError, match="OutOfMemory") as why:
+        automl_ends._value(compute, job, 10.0)
+    assert why.value.state == "failed"
 
 
 def test_an_interruption_leaves_no_job_of_an_ensemble_behind():

@@ -56,6 +56,7 @@ def test_it_is_evaluated_registered_and_found_in_the_lineage(walked, voting):
     assert report.accuracy.value > 0.85
     assert ph.run(voting, workspace=walked.space).command() == COMMAND
     assert {walked.network, walked.estimator, voting} == {step.name for step in steps if step.kind == "run"}
+    assert {walked.network, walked.estimator} == {step.name for step in steps if step.member_of == voting}
 
 
 def test_its_members_cannot_be_removed_under_it(walked, voting):

@@ -34,8 +34,10 @@ def next_estimator(now: Situation, allowance_s: float) -> Fit | None:
         now: what is known.
         allowance_s: seconds of a core that estimators may still take.
     """
+    # Where all images are few, there is no sample: a first try is the only one.
+    for_a_pilot = _A_PILOT if len(now.facts.rungs) > 1 else 1.0
     for candidate, images in _pilots(now):
-        if _fits(now, candidate, images, _A_PILOT * allowance_s):
+        if _fits(now, candidate, images, for_a_pilot * allowance_s):
             return now.fit(candidate, images)
     for candidate, images in (*_promotions(now), *_variations(now), *_others(now)):
         if _fits(now, candidate, images, allowance_s):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,7 +98,17 @@ def lineage(
     if json:
         print_json(steps)
     else:
-        print_text("\n".join(_step(depth, step) for depth, step in enumerate(steps)))
+        print_text("\n".join(_step(depth, step) for depth, step in zip(depths(steps), steps, strict=True)))
+
+
+def depths(steps: Sequence[Mapping[str, Any]]) -> list[int]:
+    """How far each is from the first: one step more than the one before, but members of an ensemble stand alike."""
+    found: list[int] = []
+    of_members: dict[str, int] = {}
+    for step in steps:
+        deeper = found[-1] + 1 if found else 0
+        found.append(of_members.setdefault(step["member_of"], deeper) if step["member_of"] else deeper)
+    return found
 
 
 def _step(depth: int, step: dict[str, Any]) -> str:

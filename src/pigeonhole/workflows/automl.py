@@ -140,10 +140,11 @@ def _made(space: Workspace, dataset: str | None, settings: AutomlSettings) -> _M
     learnable = np.concatenate([source.train.labels_N, source.validation.labels_N])
     counts = np.bincount(learnable, minlength=len(source.class_names))
     settings = settings.for_images(len(learnable), int(counts.min()), len(source.validation))
+    own = SearchData(source, settings.folds, settings.seed, settings.meta_learner_share)
+    own.check_metric(settings.primary_metric)
     searches = space.folder(SEARCHES)
     folder = searches / sweep_name(searches, settings.name or source.name, settings.identity(source.sha256))
     (folder / "logs").mkdir(parents=True, exist_ok=True)
-    own = SearchData(source, settings.folds, settings.seed, settings.meta_learner_share)
     return _Made(space, settings, own, folder, _plan(settings, own))
 
 

@@ -93,6 +93,22 @@ class SearchData:
             self.source.labels_N[rows], self.folds or 1, self.seed, None if groups is None else groups[rows]
         )
 
+    def check_metric(self, metric: str) -> None:
+        """That what candidates are scored on has a score.
+
+        Raises:
+            SpecError: areas under curves are wanted of images of one class.
+        """
+        if metric != "AUC_weighted" or self.folds is not None:
+            return
+        classes = len(np.unique(self.source.labels_N[self.source.rows("validation")]))
+        if classes == 1:
+            raise SpecError(
+                "AUC_weighted, which tells a class from the others, and validation images that are all of one class",
+                "images of two classes or more to score candidates on",
+                "add --folds 3, take --metric accuracy, or ingest it again with a larger --validation",
+            )
+
     def _check(self, rarest: int) -> None:
         if self.folds is None and not len(self.source.rows("validation")):
             raise SpecError(

@@ -23,6 +23,7 @@ from pigeonhole.automl.pace import Pace
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.automl.settings.durations import shown
 from pigeonhole.compute.job import Compute, Event, Job, Outcome
+from pigeonhole.compute.shares import memory_share
 from pigeonhole.core.errors import BudgetError, GateError, TrainingError, listing
 from pigeonhole.core.files import write_json
 from pigeonhole.core.workspace import Workspace
@@ -240,7 +241,9 @@ def _job(
         "members": members,
         "weights": weights,
     }
-    return Job(f"ensemble/{method}", found.folder / "logs" / f"{method}.log", function, arguments)
+    log = found.folder / "logs" / f"{method}.log"
+    # It runs alone; without a limit of its own the system would end whatever process it likes best, the search too.
+    return Job(f"ensemble/{method}", log, function, arguments, memory_bytes=memory_share(1))
 
 
 def _value(compute: Compute, job: Job, left_s: float) -> dict[str, Any]:
@@ -400,7 +403,7 @@ def _nothing(
 ) -> BudgetError | TrainingError | GateError:
     if best_row(every) is not None:
         return _nothing_within_limits(found.folder.name, every)
-    reasons = [f"{row.name}: {row.reason}" for row in every if row.state == "failed"]
+    reasons = [f"{row.name}: {(row.reason or '').partition(chr(10))[0]}" for row in every if row.state == "failed"]
     if reasons:
         return TrainingError(
             f"search {found.folder.name}: no candidate could be fitted\n{listing(reasons)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,19 @@ from pigeonhole.workflows.runs import describe, find_run, members_of
 
 @dataclass(frozen=True)
 class Step:
-    """One artifact on the way back."""
+    """One artifact on the way back.
+
+    Attributes:
+        kind: endpoint, deployment, model, bundle, run, dataset or source.
+        name: its own.
+        facts: what there is to know of it, in a line.
+        member_of: the run of an ensemble that it is a member of, beside others; empty for what came one from another.
+    """
 
     kind: str
     name: str
     facts: str
+    member_of: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The step as JSON-ready values."""
@@ -79,7 +87,8 @@ def _of_run(space: Workspace, ref: str) -> Iterator[Step]:
     if run.parent:
         yield from (step for step in _of_run(space, run.parent.partition(":")[0]) if step.kind == "run")
     for member in members_of(found):
-        yield from (step for step in _of_run(space, member) if step.kind == "run")
+        own, *others = (step for step in _of_run(space, member) if step.kind == "run")
+        yield from (replace(own, member_of=run.run_id), *others)
     yield from _of_dataset(space, run.dataset)
 
 
