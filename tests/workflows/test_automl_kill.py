@@ -1,4 +1,4 @@
-"""SIGKILL of a whole search of real fits, twenty times, and Ctrl-C: the same line goes on, nothing is done twice."""
+"""SIGKILL of a search of real fits, twenty times, and Ctrl-C: the same line goes on, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from pigeonhole.core.workspace import Workspace
 from .automl_data import blots
 from .automl_lines import Line, assert_gone, below
 
+Finished = dict[int, tuple[Tried, int]]
 KILLS, A_SEARCH = 20, 5
 FITS = 6
 ALLOWED = "LogisticRegression,KNN,GaussianNaiveBayes,LinearSVM"
@@ -43,22 +44,25 @@ def line(space: Workspace, seed: int, *words: str) -> Line:
     return Line(space, ["blots", "--seed", str(seed), "--allow", ALLOWED, *(words or trials)])
 
 
-def records(space: Workspace) -> list[SearchRecord]:
-    """Of all searches that have begun, the newest last."""
-    folder = space.folder("automl")
-    begun = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_ctime_ns)
-    return [SearchRecord(space.database, path.name) for path in begun]
+def begun(space: Workspace) -> set[str]:
+    """The names of all searches that have begun."""
+    return {path.name for path in space.folder("automl").iterdir() if path.is_dir()}
 
 
-def finished(record: SearchRecord, space: Workspace) -> dict[int, tuple[Tried, int]]:
-    """Each fit that has ended, with when its probabilities were written."""
+def finished(space: Workspace, name: str) -> Finished:
+    """Each fit of a search that has ended, with when its probabilities were written."""
     found = {}
-    for one in record.fits():
+    for one in SearchRecord(space.database, name).fits():
         if one.is_ok:
-            folder = space.folder("automl") / record.name / "fits" / one.fit.candidate.key
+            folder = space.folder("automl") / name / "fits" / one.fit.candidate.key
             probs = folder / f"{one.fit.images}-hold-out" / "held_out_probs.npy"
             found[one.number] = (one, probs.stat().st_mtime_ns)
     return found
+
+
+def assert_kept(before: Finished, now: Finished) -> None:
+    """Nothing that had ended was fitted again."""
+    assert {number: now.get(number) for number in before} == before
 
 
 def check_outcome(space: Workspace, outcome: dict[str, Any]) -> None:
@@ -83,18 +87,19 @@ def test_a_search_killed_twenty_times_goes_on_and_fits_nothing_twice(space: Work
     kills = seed = 0
     while kills < KILLS:
         seed += 1
-        own, known, consumed_s = line(space, seed), dict[int, tuple[Tried, int]](), 0.0
+        own, known, consumed_s, others = line(space, seed), Finished(), 0.0, begun(space)
         for _ in range(A_SEARCH):
             kills += own.killed(dice.uniform(0.3, duration_s))
-            record = records(space)[-1]
-            now = finished(record, space)
-            assert known.items() <= now.items()
-            assert record.consumed_s >= consumed_s
-            known, consumed_s = now, record.consumed_s
+            # None where the kill came before the search had a name.
+            for name in begun(space) - others:
+                now, then_s = finished(space, name), SearchRecord(space.database, name).consumed_s
+                assert_kept(known, now)
+                assert then_s >= consumed_s
+                known, consumed_s = now, then_s
         outcome = own.finish()
-        record = SearchRecord(space.database, outcome["search"])
-        assert known.items() <= finished(record, space).items()
-        assert len(record.fits()) == FITS
+        assert begun(space) - others == {outcome["search"]}
+        assert_kept(known, finished(space, outcome["search"]))
+        assert len(finished(space, outcome["search"])) == FITS
         assert consumed_s <= outcome["seconds"] <= outcome["budget_s"]
         check_outcome(space, outcome)
     assert ph.dataset("blots", workspace=space).test_looks() == []
@@ -106,11 +111,13 @@ def test_what_was_killed_has_only_the_rest_of_its_budget(space: Workspace) -> No
     budget_s = 30.0
     # Nothing but time ends it.
     own = line(space, 1, "--budget", f"{budget_s:g}s", "--set", "limits.enable_early_termination=false")
+    consumed_s = 0.0
     for after_s in (6.0, 9.0, 7.0):
-        before_s = records(space)[-1].consumed_s if space.folder("automl").is_dir() and records(space) else 0.0
         assert own.killed(after_s, of_search=True)
-        assert records(space)[-1].consumed_s - before_s >= after_s - LOST_S
-    consumed_s = records(space)[-1].consumed_s
+        (name,) = begun(space)
+        then_s = SearchRecord(space.database, name).consumed_s
+        assert then_s - consumed_s >= after_s - LOST_S
+        consumed_s = then_s
     outcome = own.finish()
     # What had gone by counts.
     assert outcome["seconds"] > consumed_s
@@ -135,9 +142,9 @@ def test_ctrl_c_gives_the_best_so_far_and_the_same_line_goes_on(space: Workspace
     assert outcome["status"] == "Canceled"
     assert "running" not in outcome["counts"]
     bundle.load(tracking.Runs(space).get(outcome["run_id"]).bundle).check_probe()
-    before = finished(SearchRecord(space.database, outcome["search"]), space)
+    before = finished(space, outcome["search"])
     assert before
     further = own.finish()
     assert further["search"] == outcome["search"]
-    assert before.items() <= finished(SearchRecord(space.database, outcome["search"]), space).items()
+    assert_kept(before, finished(space, outcome["search"]))
     check_outcome(space, further)

@@ -16,7 +16,7 @@ from pigeonhole.models.spec import Scalar
 _SAFE = 0.8
 _PROMOTED = 1 / 3
 # Of what estimators may still take, a first try on the smallest sample.
-_A_PILOT = 0.15
+_A_PILOT = 0.3
 _A_PRESET = 2
 _STEPS = (2.0, 0.5)
 _VARIED = "~"
