@@ -5,6 +5,7 @@ A job names `fit_candidate`. Axes: N images, K classes.
 
 from __future__ import annotations
 
+import importlib
 import io
 import shutil
 import time
@@ -21,11 +22,13 @@ from pigeonhole.automl.candidates import Candidate
 from pigeonhole.automl.fits import ALL, HOLD_OUT, REFIT, Fit, fold
 from pigeonhole.compute.job import Conversation
 from pigeonhole.core.files import write_bytes
+from pigeonhole.core.optional import require
 from pigeonhole.core.seeds import derive
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.evaluation.metrics import auc_weighted, log_loss
 from pigeonhole.evaluation.primary import PRIMARY_METRICS
 from pigeonhole.models.checkpoints import MODEL_JSON, WEIGHTS
+from pigeonhole.models.waiting import require_torch
 from pigeonhole.workflows.automl_data import SearchData
 from pigeonhole.workflows.exporting import export_run, verification_rows
 
@@ -89,6 +92,7 @@ def fit_folder(folder: Path, fit: Fit) -> Path:
 def fit_candidate(arguments: Mapping[str, Any], conversation: Conversation) -> dict[str, Any]:
     """Fits a candidate; where its bundle is asked for, the run that has it, its latency and size."""
     job = _Job.of(arguments)
+    _load(job.fit.candidate.kind)
     start = time.perf_counter()
     trained = _trained(job)
     probs_NK = _kept(job, trained, job.own.held_rows(job.fit.part), PROBABILITIES)
@@ -98,6 +102,15 @@ def fit_candidate(arguments: Mapping[str, Any], conversation: Conversation) -> d
     figures = _figures(job, probs_NK, time.perf_counter() - start)
     answer = conversation.ask({"figures": figures})
     return _exported(job, trained, probs_NK, figures) if answer["export"] else {}
+
+
+def _load(kind: str) -> None:
+    """Loads what the fit will need: a process does it once, and it says nothing of how long a candidate takes."""
+    if kind == "network":
+        require_torch()
+        importlib.import_module("pigeonhole.models.networks")
+    else:
+        require("sklearn.linear_model", extra="train")
 
 
 def _trained(job: _Job) -> models.Trained:
@@ -111,7 +124,8 @@ def _trained(job: _Job) -> models.Trained:
         models.TrainingData(images_NHWC, source.labels_N[rows], None, None, source.class_names),
         seed=job.seed,
         folder=job.folder,
-        callbacks=[_InTime(job.ends_at_s)] if candidate.kind == "network" else (),
+        # A member's second fit counts only if it is as long as its first.
+        callbacks=[_InTime(job.ends_at_s)] if candidate.kind == "network" and job.fit.part != REFIT else (),
         scores_training=False,
     )
 
