@@ -44,7 +44,7 @@ READ = {
     ("workflows/automl_data.py", "_check", "source.ref"),
     ("workflows/automl_ends.py", "outcome", "source.ref"),
     # By which a job opens it, and the line that the run says of itself.
-    ("workflows/automl_ends.py", "shared_arguments", "source.ref"),
+    ("workflows/automl_jobs.py", "shared_arguments", "source.ref"),
     ("workflows/automl_ensembles.py", "make", "source.ref"),
     # The run's lineage.
     ("workflows/automl_fits.py", "_exported", "source.ref"),

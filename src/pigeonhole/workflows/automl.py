@@ -35,7 +35,7 @@ from pigeonhole.models.classical.naming import display_name
 from pigeonhole.models.costs import Cost, estimate
 from pigeonhole.models.spec import Scalar
 from pigeonhole.sweep.naming import sweep_name
-from pigeonhole.workflows import automl_ends
+from pigeonhole.workflows import automl_ends, automl_found, automl_jobs, automl_joining
 from pigeonhole.workflows.automl_data import SearchData
 from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
 
@@ -265,10 +265,10 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             view.on_note("interrupted: what was found so far is kept")
             search.stop(INTERRUPTED)
             ended = Ended(search.tried, INTERRUPTED, used_up=False)
-        found = automl_ends.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
+        found = automl_found.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
         if not canceled:
             with _interruptible(view):
-                found = automl_ends.with_ensembles(found, made.plan, compute, budget, note)
+                found = automl_joining.with_ensembles(found, made.plan, compute, budget, note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
         board = _board(made, ended, canceled)
         try:
@@ -296,10 +296,10 @@ def _interruptible(view: AutomlView) -> Iterator[None]:
 
 
 def _jobs(made: _Made) -> JobOfFit:
-    every = automl_ends.shared_arguments(made.settings, made.own, made.folder, made.space)
+    every = automl_jobs.shared_arguments(made.settings, made.own, made.folder, made.space)
 
     def job(one: Tried, left_s: float) -> Job:
-        return automl_ends.fit_job(one.fit, left_s, every, made.folder / "logs" / f"fit-{one.number:04}.log")
+        return automl_jobs.fit_job(one.fit, left_s, every, made.folder / "logs" / f"fit-{one.number:04}.log")
 
     return job
 

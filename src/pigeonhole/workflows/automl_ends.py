@@ -1,284 +1,30 @@
-"""What follows the fits of a search: ensembles, the choice of the best, the report. Each within what time is left.
-
-Whatever takes long is a job that can be ended, so that the command is back in time with what stands already.
-"""
+"""What became of a search: its best by the limits of the choice, what was looked at in the data, and its page."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pigeonhole.automl.budget import Budget
-from pigeonhole.automl.fits import ALL, HOLD_OUT, REFIT, Fit, Tried
 from pigeonhole.automl.guardrails import FILE as VERIFIER_RESULTS
 from pigeonhole.automl.guardrails import count_duplicates, guardrails, verifier_results
-from pigeonhole.automl.leaderboard import LeaderboardRow, best_row, history, ranked, rows
-from pigeonhole.automl.loop import Plan
-from pigeonhole.automl.pace import Pace
+from pigeonhole.automl.leaderboard import LeaderboardRow, best_row, history, ranked
 from pigeonhole.automl.settings import AutomlSettings
-from pigeonhole.automl.settings.durations import shown
-from pigeonhole.compute.job import Compute, Event, Job, Outcome
-from pigeonhole.compute.shares import memory_share
+from pigeonhole.compute.job import Compute, Job, Outcome
 from pigeonhole.core.errors import BudgetError, GateError, TrainingError, listing
 from pigeonhole.core.files import write_json
-from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.automl_data import SearchData
-from pigeonhole.workflows.automl_ensembles import CHOOSE, MAKE
-from pigeonhole.workflows.automl_fits import FUNCTION, OF_STACK, fit_folder
+from pigeonhole.workflows.automl_found import Found, Note
+from pigeonhole.workflows.automl_jobs import shared_arguments
 from pigeonhole.workflows.automl_outcome import AutomlOutcome
 from pigeonhole.workflows.automl_report import DRAW, FACTS, MIRROR
 
-_NAMES = {"vote": ("voting-ensemble", "VotingEnsemble"), "stack": ("stack-ensemble", "StackEnsemble")}
 _LEAST_S = 1.5
-# What is kept of the time for joining, once members of a stack are fitted again.
-_TO_JOIN_S = 4.0
 # Comparing the hashes of a million images would take seconds.
 _LOOKED_FOR_DUPLICATES = 200_000
 _CALLED = {"report": "report", "mirror": "mirror of the best run in MLflow; `pigeonhole evaluate` makes it"}
-Note = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the fits brought, and what was made of it since.
-
-    Attributes:
-        settings: of the search.
-        own: its data.
-        folder: its own.
-        space: the workspace.
-        tried: the fits.
-        ensembles: their rows.
-        members: by the key of an ensemble, who is in it, and its scores.
-        notes: what came up on the way.
-    """
-
-    settings: AutomlSettings
-    own: SearchData
-    folder: Path
-    space: Workspace
-    tried: Sequence[Tried]
-    ensembles: tuple[LeaderboardRow, ...] = ()
-    members: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(
-        cls, settings: AutomlSettings, own: SearchData, folder: Path, space: Workspace, tried: Sequence[Tried]
-    ) -> Found:
-        """Before anything is made of the fits."""
-        return cls(settings, own, folder, space, tried)
-
-    @property
-    def eligible(self) -> list[Tried]:
-        """The fits of all images that have a bundle."""
-        images = len(self.own.rows)
-        part = HOLD_OUT if self.own.folds is None else ALL
-        return [
-            one for one in self.tried if one.is_ok and one.run_id and one.fit.images == images and one.fit.part == part
-        ]
-
-    def score(self, one: Tried) -> float:
-        """The candidate's, over all its folds."""
-        key = one.fit.candidate.key
-        found = rows(self.tried, train_images=len(self.own.rows))
-        return next(row.score or 0.0 for row in found if row.candidate == key)
-
-
-def shared_arguments(settings: AutomlSettings, own: SearchData, folder: Path, space: Workspace) -> dict[str, Any]:
-    """What every job of a search is given."""
-    return {
-        "workspace": str(space.root),
-        "dataset": own.source.ref,
-        "folds": own.folds,
-        "seed": own.seed,
-        "stack_share": own.stack_share,
-        "folder": str(folder),
-        "search": folder.name,
-        "command": command(settings, own.source.ref),
-        "metric": settings.primary_metric,
-    }
-
-
-def command(settings: AutomlSettings, dataset: str) -> str:
-    """The line that makes the search again."""
-    words = ["pigeonhole", "automl", dataset, "--budget", shown(settings.budget_s), "--seed", str(settings.seed)]
-    words += ["--metric", settings.primary_metric]
-    words += [] if settings.folds is None else ["--folds", str(settings.folds)]
-    words += ["--allow", ",".join(sorted(settings.allowed))] if settings.allowed else []
-    words += ["--block", ",".join(sorted(settings.blocked))] if settings.blocked else []
-    return shlex.join(words)
-
-
-def fit_job(fit: Fit, left_s: float, every: Mapping[str, Any], log: Path) -> Job:
-    """The job of a fit that must have ended after `left_s`."""
-    arguments = {**every, "candidate": fit.candidate.to_dict(), "images": fit.images, "part": fit.part}
-    return Job(fit.key, log, FUNCTION, {**arguments, "left_s": left_s})
-
-
-def with_ensembles(found: Found, plan: Plan, compute: Compute, budget: Budget, note: Note) -> Found:
-    """The same with the ensembles that are wanted and that the time allows."""
-    for method in [name for name in ("vote", "stack") if getattr(found.settings, name)]:
-        key, name = _NAMES[method]
-        note(f"making the {name}")
-        try:
-            row, members = _ensemble(found, plan, method, compute, budget)
-        except KeyboardInterrupt:
-            # What was made before stays, and may be the best.
-            note("interrupted: the rest is left out")
-            break
-        found = replace(found, ensembles=(*found.ensembles, row), members={**found.members, key: members})
-    return replace(found, members={key: members for key, members in found.members.items() if members})
-
-
-def _ensemble(
-    found: Found, plan: Plan, method: str, compute: Compute, budget: Budget
-) -> tuple[LeaderboardRow, Mapping[str, Any]]:
-    key, name = _NAMES[method]
-    began_s = budget.now_s
-    try:
-        chosen = _chosen(found, plan, method, compute, budget)
-        value = _value(compute, _job(found, MAKE, method, found.eligible, weights=chosen["weights"]), budget.end_left_s)
-    except _NotMadeError as why:
-        seconds = round(budget.now_s - began_s, 3)
-        return _row(key, name, why.state, seconds=seconds, reason=str(why)), {}
-    figures = {field_: value[field_] for field_ in ("score", "low", "high", "latency_ms", "size_bytes", "run_id")}
-    told = {"members": value["members"], "score": value["score"], "best_individual_score": chosen["best_individual"]}
-    seconds = round(budget.now_s - began_s, 3)
-    return _row(key, name, "ok", seconds=seconds, images=len(found.own.rows), **figures), told
-
-
-class _NotMadeError(Exception):
-    """That there is no ensemble, why, and the state of its row."""
-
-    def __init__(self, state: str, reason: str) -> None:
-        super().__init__(reason)
-        self.state = state
-
-
-def _chosen(found: Found, plan: Plan, method: str, compute: Compute, budget: Budget) -> dict[str, Any]:
-    """Who is in it, with weights."""
-    eligible = found.eligible
-    if len(eligible) < 2:
-        models = f"{len(eligible)} model{'' if len(eligible) == 1 else 's'} of all images"
-        raise _NotMadeError("not-applicable", f"{models} to be joined; two at least make an ensemble")
-    if budget.end_left_s < _LEAST_S:
-        raise _NotMadeError("not-applicable", "the budget left no time for it")
-    if method == "vote" or found.own.folds is not None:
-        return _value(compute, _job(found, CHOOSE, method, eligible), budget.end_left_s)
-    pace = Pace(plan.declared, found.tried)
-    left_s = min(budget.left_s, budget.end_left_s) - _TO_JOIN_S
-    affordable = [one for one in eligible if pace.of(one.fit.candidate, one.fit.images, exported=False) <= left_s]
-    if len(affordable) < 2:
-        raise _NotMadeError(
-            "not-applicable",
-            "its members are fitted a second time on 80% of the images, so that its score is honest, and there were"
-            f" {max(0.0, left_s):.0f} s left for that; a larger budget, or n_cross_validations, brings it",
-        )
-    chosen = _value(compute, _job(found, CHOOSE, method, affordable), left_s)
-    by_key = {one.fit.candidate.key: one for one in affordable}
-    wanted = [by_key[key] for key in chosen["weights"]]
-    refitted, errors = _refitted(found, plan, wanted, compute, budget)
-    weights = {key: weight for key, weight in chosen["weights"].items() if key in refitted}
-    if len(weights) < 2 and errors:
-        raise _NotMadeError("failed", errors[0])
-    if len(weights) < 2:
-        raise _NotMadeError("stopped", "too few of its members were fitted a second time before the budget ended")
-    return {**chosen, "weights": weights}
-
-
-def _refitted(
-    found: Found, plan: Plan, wanted: Sequence[Tried], compute: Compute, budget: Budget
-) -> tuple[set[str], list[str]]:
-    """The keys of those that were fitted a second time on 80% of the images, the most important first; and errors."""
-    errors: list[str] = []
-    every = shared_arguments(found.settings, found.own, found.folder, found.space)
-    waiting = [replace(one.fit, part=REFIT) for one in wanted]
-    done = {fit.candidate.key for fit in waiting if (fit_folder(found.folder, fit) / OF_STACK).is_file()}
-    waiting = [fit for fit in waiting if fit.candidate.key not in done]
-    keys = {fit.key: fit.candidate.key for fit in waiting}
-    while waiting or compute.free < compute.slots:
-        left_s = budget.end_left_s - _TO_JOIN_S
-        while waiting and compute.free and left_s > 0:
-            fit = waiting.pop(0)
-            log = found.folder / "logs" / f"refit-{fit.candidate.key.replace('/', '-')}.log"
-            job = fit_job(fit, left_s, every, log)
-            compute.submit(replace(job, deadline_s=max(0.5, left_s), memory_bytes=plan.memory_bytes))
-        if compute.free == compute.slots:
-            break
-        for event in _events(compute, keys):
-            if isinstance(event, Outcome) and event.state == "Completed":
-                done.add(keys[event.key])
-            elif isinstance(event, Outcome) and event.state not in {"TimedOut", "Canceled"}:
-                errors.append(event.error or event.state)
-    return done, errors
-
-
-def _job(
-    found: Found, function: str, method: str, eligible: Sequence[Tried], weights: Mapping[str, float] | None = None
-) -> Job:
-    members = [
-        {
-            "candidate": one.fit.candidate.key,
-            "name": one.fit.candidate.name,
-            "run_id": one.run_id,
-            "score": found.score(one),
-            "fit": {"candidate": one.fit.candidate.to_dict(), "images": one.fit.images, "part": one.fit.part},
-        }
-        for one in eligible
-    ]
-    arguments = {
-        **shared_arguments(found.settings, found.own, found.folder, found.space),
-        "method": method,
-        "max_trials": found.settings.max_trials,
-        "meta_learner": found.settings.meta_learner,
-        "meta_learner_arguments": found.settings.meta_learner_arguments,
-        "members": members,
-        "weights": weights,
-    }
-    log = found.folder / "logs" / f"{method}.log"
-    # It runs alone; without a limit of its own the system would end whatever process it likes best, the search too.
-    return Job(f"ensemble/{method}", log, function, arguments, memory_bytes=memory_share(1))
-
-
-def _value(compute: Compute, job: Job, left_s: float) -> dict[str, Any]:
-    """What a job returns that is run to its end, or to the end of the time.
-
-    Raises:
-        _NotMadeError: it did not come to its end.
-    """
-    compute.submit(replace(job, deadline_s=max(0.5, left_s)))
-    while True:
-        for event in _events(compute, [job.key]):
-            if isinstance(event, Outcome) and event.key == job.key:
-                if event.state == "Completed":
-                    value: dict[str, Any] = event.value
-                    return value
-                if event.state in {"TimedOut", "Canceled"}:
-                    raise _NotMadeError("stopped", "the time of the search was over")
-                raise _NotMadeError("failed", event.error or event.state)
-
-
-def _events(compute: Compute, keys: Iterable[str]) -> Sequence[Event]:
-    """What happens next; an interruption leaves none of these jobs behind."""
-    try:
-        return compute.events(None)
-    except KeyboardInterrupt:
-        for key in keys:
-            compute.cancel(key)
-        while compute.free < compute.slots:
-            compute.events(None)
-        raise
-
-
-def _row(key: str, name: str, state: str, seconds: float = 0.0, **known: Any) -> LeaderboardRow:
-    nothing = dict.fromkeys(("score", "low", "high", "images", "latency_ms", "size_bytes", "run_id", "reason"))
-    return LeaderboardRow(candidate=key, name=name, state=state, seconds=seconds, **{**nothing, **known})
 
 
 def outcome(
