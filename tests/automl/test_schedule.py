@@ -213,5 +213,14 @@ def test_of_few_images_a_first_try_may_take_more_than_a_pilot_of_many():
     for facts, is_tried in ((few, True), (many, False)):
         of = plan([estimator("knn")], facts=facts)
         seconds = SECONDS["knn"] * facts.rungs[0]
-        fit = next_estimator(situation(of=of, left_s=600.0), 2 * seconds)
+        fit = next_estimator(situation(of=of, left_s=600.0, budget_s=0.5), 2 * seconds)
         assert (fit is not None) is is_tried
+
+
+def test_a_first_try_has_its_turn_in_minutes_though_networks_do_far_better():
+    tried: list[Tried] = []
+    _run(tried, "logistic-regression", 2_000, 0.8, seconds=100.0)
+    _run(tried, "cnn-fast", 50_000, 0.99, "network")
+    for budget_s, is_tried in ((300.0, True), (30.0, False)):
+        now = situation(tried, of=plan([estimator("xgboost")]), left_s=200.0, budget_s=budget_s)
+        assert (next_estimator(now, -10.0) is not None) is is_tried

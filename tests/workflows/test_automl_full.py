@@ -21,7 +21,7 @@ from .automl_lines import Line
 
 BUDGET_ERROR = 5
 # Those that take longest to be fitted, by what they declare or by what they are.
-SLOW = ("svm-rbf,xgboost,lightgbm", "cnn-best", "knn,mlp")
+SLOW = ("svm-rbf,xgboost,lightgbm",)
 
 
 @pytest.fixture(scope="module")

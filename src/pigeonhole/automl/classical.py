@@ -15,8 +15,9 @@ from pigeonhole.models.spec import Scalar
 # What a fit may take of the time that is left, so that it ends in time though the estimate is off.
 _SAFE = 0.8
 _PROMOTED = 1 / 3
-# Of what estimators may still take, a first try on the smallest sample.
-_A_PILOT = 0.3
+# Of what estimators may still take, a first try on the smallest sample; or of the whole search's time, so that in a few
+# minutes each has its turn, however well networks do.
+_A_PILOT, _A_PILOT_OF_ALL = 0.3, 0.04
 _A_PRESET = 2
 _STEPS = (2.0, 0.5)
 _VARIED = "~"
@@ -36,8 +37,9 @@ def next_estimator(now: Situation, allowance_s: float) -> Fit | None:
     """
     # Where all images are few, there is no sample: a first try is the only one.
     for_a_pilot = _A_PILOT if len(now.facts.rungs) > 1 else 1.0
+    pilot_s = max(for_a_pilot * allowance_s, _A_PILOT_OF_ALL * now.budget_s * now.facts.slots)
     for candidate, images in _pilots(now):
-        if _fits(now, candidate, images, for_a_pilot * allowance_s):
+        if _fits(now, candidate, images, pilot_s):
             return now.fit(candidate, images)
     for candidate, images in (*_promotions(now), *_variations(now), *_others(now)):
         if _fits(now, candidate, images, allowance_s):
