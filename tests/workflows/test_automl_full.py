@@ -50,7 +50,7 @@ def test_a_tiny_budget_on_full_data_ends_with_a_verified_model_or_says_that_ther
 
 @pytest.mark.full
 def test_nine_of_ten_candidates_end_well_on_mnist(mnist: Workspace) -> None:
-    outcome = ph.automl("mnist", budget="5m", workspace=mnist)
+    outcome = ph.automl("mnist", budget="4m", workspace=mnist)
     default = {candidate.key for candidate in estimators(lambda _: True, lambda preset, _: preset, featurization=True)}
     default |= set(NETWORKS)
     states = {row.candidate: (row.state, row.reason) for row in outcome.leaderboard if row.candidate in default}
