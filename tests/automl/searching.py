@@ -15,7 +15,7 @@ from pigeonhole.automl.situation import Epochs, Situation
 from pigeonhole.compute.job import Event, Job, Outcome, Report
 from pigeonhole.models.costs import Cost
 
-FACTS = Facts(50_000, 5_000, (28, 28, 1), 10, 5_000, None, 2)
+FACTS = Facts(50_000, 5_000, (28, 28, 1), 10, None, 2)
 SECONDS = {"logistic-regression": 1e-4, "knn": 2e-4, "svm-rbf": 1e-3, "xgboost": 4e-3, "cnn-fast": 2e-4, "cnn": 1e-3}
 
 

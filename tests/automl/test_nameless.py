@@ -41,7 +41,6 @@ READ = {
     ("workflows/automl.py", "_made", "source.sha256"),
     # Shown: to the user, in a refusal.
     ("workflows/automl.py", "dataset", "source.ref"),
-    ("workflows/automl_data.py", "_check", "source.ref"),
     ("workflows/automl_ends.py", "outcome", "source.ref"),
     # By which a job opens it, and the line that the run says of itself.
     ("workflows/automl_jobs.py", "shared_arguments", "source.ref"),

@@ -163,7 +163,7 @@ def test_every_estimator_has_its_turn_where_there_is_time(slots: int):
 
 def test_facts_hold_no_names():
     assert set(Facts.__dataclass_fields__) == {
-        "train_images", "held_out_images", "shape_HWC", "classes", "rarest", "folds", "slots"
+        "train_images", "held_out_images", "shape_HWC", "classes", "folds", "slots"
     }  # fmt: skip
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_score, recall_score, roc_auc_score
 
-from pigeonhole.core.errors import DataError, SpecError
+from pigeonhole.core.errors import DataError
 from pigeonhole.evaluation.interval import wilson
-from pigeonhole.evaluation.primary import PRIMARY_METRICS, metric_named
+from pigeonhole.evaluation.primary import PRIMARY_METRICS
 
 
 def sample(n=300, n_classes=4, seed=0, sharpness=1.5, decimals=None):
@@ -122,16 +122,6 @@ def test_the_interval_of_a_perfect_score_ends_at_1_and_has_a_width(name):
     low, high = PRIMARY_METRICS[name].interval(labels_N, np.eye(4, dtype=np.float32)[labels_N])
     assert high == 1
     assert 0.9 < low < 1
-
-
-@pytest.mark.parametrize("name", PRIMARY_METRICS)
-def test_names_are_read_in_either_spelling(name):
-    assert metric_named(name) is metric_named(name.lower()) is PRIMARY_METRICS[name]
-
-
-def test_an_unknown_name_gets_the_closest():
-    with pytest.raises(SpecError, match="did you mean 'auc_weighted'"):
-        metric_named("auc_weigthed")
 
 
 def test_only_the_macro_metric_is_macro():

@@ -14,7 +14,6 @@ class Facts:
         held_out_images: that it is scored on.
         shape_HWC: of an image.
         classes: K.
-        rarest: images of the rarest class in training.
         folds: of cross-validation; `None` where the validation split is the hold-out.
         slots: fits at once.
     """
@@ -23,7 +22,6 @@ class Facts:
     held_out_images: int
     shape_HWC: tuple[int, int, int]
     classes: int
-    rarest: int
     folds: int | None
     slots: int
 

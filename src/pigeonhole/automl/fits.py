@@ -13,7 +13,6 @@ from pigeonhole.automl.candidates import Candidate
 HOLD_OUT = "hold-out"
 ALL = "all"
 REFIT = "refit"
-STATES = ("running", "ok", "stopped", "not-applicable", "failed")
 
 
 def fold(number: int, folds: int) -> str:

@@ -195,3 +195,12 @@ def _yaml_value(text: str, key: str) -> Any:
         raise SpecError(f"--set {key}={text!r} is no YAML value", "a number, text, list or mapping", "quote it") from (
             error
         )
+
+
+def without_titles(schema: Any) -> Any:
+    """A JSON schema without pydantic's titles, which repeat the names of keys; a key that is called `title` is none."""
+    if isinstance(schema, list):
+        return [without_titles(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: without_titles(item) for key, item in schema.items() if key != "title" or not isinstance(item, str)}

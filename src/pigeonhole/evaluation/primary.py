@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pigeonhole.core.closest import suggestion
-from pigeonhole.core.errors import DataError, SpecError
+from pigeonhole.core.errors import DataError
 from pigeonhole.evaluation import metrics
 from pigeonhole.evaluation.checks import Labels, Probs, check
 from pigeonhole.evaluation.interval import proportion
@@ -68,22 +67,6 @@ class PrimaryMetric:
         found = proportion(value, images)
         n_classes = probs_NK.shape[1]
         return self.scale(found.low, n_classes), self.scale(found.high, n_classes)
-
-
-def metric_named(text: str) -> PrimaryMetric:
-    """The primary metric of a name, in capitals or not (`AUC_weighted`, `auc_weighted`).
-
-    Raises:
-        SpecError: there is none of that name.
-    """
-    by_name = {name.lower(): metric for name, metric in PRIMARY_METRICS.items()}
-    if text.lower() not in by_name:
-        raise SpecError(
-            f"the primary metric {text!r}{suggestion(text.lower(), list(by_name))}",
-            ", ".join(PRIMARY_METRICS),
-            "choose one of them",
-        )
-    return by_name[text.lower()]
 
 
 def _accuracy(labels_N: Labels, probs_NK: Probs) -> float:

@@ -68,18 +68,10 @@ class SearchData:
         return rows[twenty_percent(self.source.labels_N[rows], share=self.stack_share, seed=self.seed)]
 
     def facts(self, slots: int) -> Facts:
-        """What decisions may know of it.
-
-        Raises:
-            SpecError: nothing to score candidates on, or a class too rare for the folds.
-        """
-        rows = self.rows
-        counts = np.bincount(self.source.labels_N[rows], minlength=len(self.source.class_names))
-        self._check(int(counts.min()))
-        held = len(self.source.rows("validation")) if self.folds is None else len(rows) // self.folds
-        return Facts(
-            len(rows), held, self.source.shape_HWC, len(self.source.class_names), int(counts.min()), self.folds, slots
-        )
+        """What decisions may know of it."""
+        images = len(self.rows)
+        held = len(self.source.rows("validation")) if self.folds is None else images // self.folds
+        return Facts(images, held, self.source.shape_HWC, len(self.source.class_names), self.folds, slots)
 
     def _count(self, images: int, part: str, there: int) -> int:
         """With all images and a fold held out, all that are left."""
@@ -107,20 +99,6 @@ class SearchData:
                 "AUC_weighted, which tells a class from the others, and validation images that are all of one class",
                 "images of two classes or more to score candidates on",
                 "add --folds 3, take --metric accuracy, or ingest it again with a larger --validation",
-            )
-
-    def _check(self, rarest: int) -> None:
-        if self.folds is None and not len(self.source.rows("validation")):
-            raise SpecError(
-                f"{self.source.ref}, which has no validation split to score candidates on",
-                "a dataset with a validation split, or cross-validation",
-                "add --folds 5, or ingest it again with --validation 0.1",
-            )
-        if self.folds is not None and rarest < self.folds:
-            raise SpecError(
-                f"n_cross_validations {self.folds}, and a class with {rarest} images",
-                "as many images of each class as there are folds",
-                f"use --folds {max(2, rarest)} or less, or the validation split",
             )
 
 

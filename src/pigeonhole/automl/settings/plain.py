@@ -10,15 +10,10 @@ from pydantic import Field
 
 from pigeonhole.core.errors import SpecError
 from pigeonhole.core.spec import Spec
+from pigeonhole.evaluation.primary import PRIMARY_METRICS
 
 DEFAULT_BUDGET_S = 1200.0
-METRICS = (
-    "accuracy",
-    "AUC_weighted",
-    "average_precision_score_weighted",
-    "norm_macro_recall",
-    "precision_score_weighted",
-)
+METRICS = tuple(PRIMARY_METRICS)
 _VERSION = 1
 # Azure ML's rule where nobody says how to validate: below so many images, so many folds.
 _AUTO_FOLDS = ((1_000, 10), (20_000, 3))

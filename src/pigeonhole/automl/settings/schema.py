@@ -14,6 +14,7 @@ from pigeonhole.automl.settings.names import MOVED, OTHERS
 from pigeonhole.automl.settings.parts import META_LEARNERS
 from pigeonhole.automl.settings.plain import METRICS
 from pigeonhole.automl.settings.spec import AutomlSpec
+from pigeonhole.core.spec import without_titles
 from pigeonhole.models.classical.naming import ALGORITHMS
 
 FILE = Path(__file__).with_name("automl.schema.json")
@@ -35,7 +36,7 @@ def json_schema() -> dict[str, Any]:
     for name, moved in MOVED.items():
         properties[name] = {"description": f"{moved.phrase} {'.'.join(moved.place)}"}
     _add_others(properties, parts)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_titles(schema), "title": "automl"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **without_titles(schema), "title": "automl"}
 
 
 def _add_others(properties: dict[str, Any], parts: dict[str, Any]) -> None:
@@ -45,15 +46,6 @@ def _add_others(properties: dict[str, Any], parts: dict[str, Any]) -> None:
         if not other.refused:
             target = parts[sections[str(within[0])]]["properties"] if within else properties
             target[str(name)] = {"description": other.text}
-
-
-def _without_titles(value: Any) -> Any:
-    """Titles repeat the names of keys; a key that is called `title` is none."""
-    if isinstance(value, list):
-        return [_without_titles(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _without_titles(item) for key, item in value.items() if key != "title" or not isinstance(item, str)}
 
 
 if __name__ == "__main__":

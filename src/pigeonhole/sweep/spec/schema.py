@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pigeonhole.core.spec import without_titles
 from pigeonhole.sweep.samplers import SAMPLING_ALGORITHMS
 from pigeonhole.sweep.spec.sweep import SweepSpec
 
@@ -26,16 +27,7 @@ def json_schema() -> dict[str, Any]:
     by_name = {"enum": list(SAMPLING_ALGORITHMS)}
     schema["properties"]["sampling_algorithm"]["oneOf"].append(by_name)
     schema["properties"]["$schema"] = {"type": "string"}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_titles(schema), "title": "sweep"}
-
-
-def _without_titles(value: Any) -> Any:
-    """Titles repeat the names of keys; a key that is called `title` is none."""
-    if isinstance(value, list):
-        return [_without_titles(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _without_titles(item) for key, item in value.items() if key != "title" or not isinstance(item, str)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **without_titles(schema), "title": "sweep"}
 
 
 if __name__ == "__main__":
