@@ -200,6 +200,22 @@ def test_an_interrupted_search_goes_on_where_it_was(database: Database):
     assert all(one.is_ok for one in ended.tried[: len(cut)])
 
 
+def test_an_interruption_between_a_fits_record_and_its_job_leaves_nothing_running(database: Database):
+    def interrupted(one: Tried, left_s: float) -> Job:
+        raise KeyboardInterrupt
+
+    search = _search(database, FakeCompute(2, _as_declared), 100.0)
+    search.job_of_fit = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        search.run()
+    assert any(one.is_running for one in search.record.fits())
+    search.stop(INTERRUPTED)
+    assert {one.state for one in search.record.fits()} == {"stopped"}
+    again = FakeCompute(2, _as_declared)
+    _search(database, again, 100.0, consumed_s=1.0).run()
+    assert again.submitted[0].key == search.tried[0].fit.key
+
+
 def test_a_killed_search_fits_nothing_twice_that_had_ended(database: Database):
     compute = FakeCompute(2, _as_declared)
     search = _search(database, compute, 100.0)

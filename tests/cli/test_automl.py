@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 import pigeonhole as ph
@@ -182,32 +177,3 @@ def test_a_wrong_stage_is_told_before_anything_runs(tmp_path: Path) -> None:
     assert "budget: seconds, or a duration" in error.value.received
     assert "allow.0" in error.value.received
     assert ph.list_datasets(workspace=tmp_path) == []
-
-
-@pytest.mark.full
-def test_ctrl_c_gives_the_best_so_far_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    ph.ingest("mnist-5k", name="digits", workspace=Workspace(tmp_path / ".pigeonhole"))
-    with subprocess.Popen(
-        [sys.executable, "-m", "pigeonhole.cli.main", "automl", "digits", "--budget", "1h", "--json"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        # As from a shell: Ctrl-C goes to the whole group.
-        start_new_session=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("best so far"):
-                break
-        children = psutil.Process(process.pid).children(recursive=True)
-        os.killpg(process.pid, signal.SIGINT)
-        out, said = process.communicate(timeout=300)
-    assert process.returncode == 130, said
-    told = json.loads(out)
-    assert told["status"] == "Canceled"
-    assert (tmp_path / ".pigeonhole" / "runs" / told["run_id"]).is_dir()
-    assert "run the same command again" in said
-    assert "Traceback" not in said
-    _, alive = psutil.wait_procs(children, timeout=300)
-    assert alive == []

@@ -135,8 +135,13 @@ def test_ctrl_c_gives_the_best_so_far_and_the_same_line_goes_on(space: Workspace
         children = below(process)
         # As a terminal does it: to the whole group.
         os.killpg(process.pid, signal.SIGINT)
-        said, rest = process.communicate(timeout=120)
+        try:
+            said, rest = process.communicate(timeout=300)
+        finally:
+            process.kill()
     assert process.returncode == 130, rest.decode()
+    assert b"run the same command again" in rest
+    assert b"Traceback" not in rest
     assert_gone(children)
     outcome = json.loads(said)
     assert outcome["status"] == "Canceled"

@@ -139,14 +139,16 @@ class Search:
     def stop(self, reason: str) -> None:
         """Cancels what runs, waits for its end and writes it down; what waits has its turn another time."""
         for one in self._waiting:
-            self._keep(replace(one, state="stopped", score=None, low=None, high=None, reason=reason))
+            self._keep(_stopped(one, reason))
         self._waiting.clear()
         for one in self._running():
             self.compute.cancel(one.fit.key)
-        while self._running():
+        while self._running() and self.compute.free < self.compute.slots:
             for event in self.compute.events(None):
                 if isinstance(event, Outcome):
                     self._end(event, reason)
+        for one in self._running():  # written down, and its job never begun
+            self._keep(_stopped(one, reason))
         self.view.on_fits(self.tried, self.budget.left_s)
 
     @property
@@ -278,7 +280,7 @@ class Search:
             self._keep(one)
             self._waiting.append(one)
         elif outcome.state in {"Canceled", "TimedOut"}:
-            self._keep(replace(one, state="stopped", score=None, low=None, high=None, reason=reason))
+            self._keep(_stopped(one, reason))
         else:
             why = outcome.error or outcome.state
             self._keep(replace(one, state="failed", score=None, low=None, high=None, reason=why))
@@ -296,6 +298,10 @@ class Search:
 
 def _was_cut(one: Tried) -> bool:
     return one.is_running or (one.state == "stopped" and one.reason != _TOO_LONG)
+
+
+def _stopped(one: Tried, reason: str) -> Tried:
+    return replace(one, state="stopped", score=None, low=None, high=None, reason=reason)
 
 
 def _exported(value: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pigeonhole.automl.record import SearchRecord
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.automl.situation import Epochs
 from pigeonhole.compute import LocalCompute
+from pigeonhole.compute.interruptible import Interruptible
 from pigeonhole.compute.job import Job
 from pigeonhole.compute.shares import allowed_cores, memory_share
 from pigeonhole.core.errors import BudgetError
@@ -256,7 +257,8 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
         record.note(budget.now_s)
         view.on_note(text)
 
-    with LocalCompute(made.plan.facts.slots, grace_s=_JOB_GRACE_S) as compute:
+    # A Ctrl-C between a fit's record and its job would leave one that nothing ends.
+    with Interruptible(LocalCompute(made.plan.facts.slots, grace_s=_JOB_GRACE_S)) as compute:
         search = Search(made.plan, record, compute, _jobs(made), budget, _Rows(view, made.plan.facts.train_images))
         try:
             ended = search.run()
