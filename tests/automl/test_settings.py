@@ -234,6 +234,15 @@ def test_folds_that_the_images_do_not_allow():
     assert search(n_cross_validations=4).for_images(100, 4, 0).folds == 4
 
 
+def test_more_fits_at_a_time_than_cores_are_no_error_and_told_of():
+    asked = search(limits={"max_concurrent_trials": 10})
+    assert asked.for_cores(10) == asked
+    assert search().for_cores(1) == search()
+    assert asked.for_cores(2).notes[-1:] == [
+        "max_concurrent_trials 10: 2 fits at a time, one for each core of this machine"
+    ]
+
+
 def test_a_larger_budget_and_another_choice_are_the_same_search():
     one = from_command("digits", budget="10s")
     same = [

@@ -141,6 +141,7 @@ def _made(space: Workspace, dataset: str | None, settings: AutomlSettings) -> _M
     learnable = np.concatenate([source.train.labels_N, source.validation.labels_N])
     counts = np.bincount(learnable, minlength=len(source.class_names))
     settings = settings.for_images(len(learnable), int(counts.min()), len(source.validation))
+    settings = settings.for_cores(len(allowed_cores()))
     own = SearchData(source, settings.folds, settings.seed, settings.meta_learner_share)
     own.check_metric(settings.primary_metric)
     searches = space.folder(SEARCHES)

@@ -64,8 +64,14 @@ class SearchData:
 
     def stack_rows(self) -> Rows:
         """The training images that a stack's second meta learner is fitted on."""
-        rows = self.rows
-        return rows[twenty_percent(self.source.labels_N[rows], share=self.stack_share, seed=self.seed)]
+        rows, groups = self.rows, self.source.groups_N
+        held = twenty_percent(
+            self.source.labels_N[rows],
+            share=self.stack_share,
+            seed=self.seed,
+            groups_N=None if groups is None else groups[rows],
+        )
+        return rows[held]
 
     def facts(self, slots: int) -> Facts:
         """What decisions may know of it."""

@@ -109,6 +109,16 @@ class AutomlSettings(Spec):
         note = f"n_cross_validations: auto means {how} for {images:,} images"
         return self.model_copy(update={"folds": folds, "auto_folds": False, "notes": [*self.notes, note]})
 
+    def for_cores(self, cores: int) -> AutomlSettings:
+        """The settings, which say so where more fits at a time are wanted than there are cores."""
+        if self.concurrent is None or self.concurrent <= cores:
+            return self
+        note = (
+            f"max_concurrent_trials {self.concurrent}: {cores} fit{'' if cores == 1 else 's'} at a time,"
+            " one for each core of this machine"
+        )
+        return self.model_copy(update={"notes": [*self.notes, note]})
+
     @property
     def ends(self) -> dict[str, Any]:
         """What besides the budget ends a search or a fit of it."""
