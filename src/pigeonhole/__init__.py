@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 # name is a decision, removing one a break.
 _PUBLIC = {
     "ImageClassifier": (".estimator", "ImageClassifier"),
-    "automl": ("automl_request", "automl"),
+    "automl": ("automl.request", "automl"),
     "batch": ("batch", "batch"),
     "compare_models": ("registry", "compare"),
     "compare_runs": ("runs", "compare"),
@@ -67,7 +67,7 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from pigeonhole.estimator import ImageClassifier as ImageClassifier
-    from pigeonhole.workflows.automl_request import automl as automl
+    from pigeonhole.workflows.automl.request import automl as automl
     from pigeonhole.workflows.batch import batch as batch
     from pigeonhole.workflows.datasets import dataset as dataset
     from pigeonhole.workflows.datasets import diff as diff_datasets

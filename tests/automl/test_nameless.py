@@ -23,8 +23,8 @@ from pigeonhole.compute.job import Job
 from pigeonhole.core.database import Database
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.data import Dataset
-from pigeonhole.workflows import automl as workflow
-from pigeonhole.workflows.automl_data import SearchData
+from pigeonhole.workflows.automl import search as workflow
+from pigeonhole.workflows.automl.data import SearchData
 from tests.automl.searching import FakeCompute
 from tests.workflows.automl_data import blots
 
@@ -37,22 +37,22 @@ HOLDERS = {"source", "dataset"}
 # Every place that reads such a thing for more than the number of classes, and what it does with it.
 READ = {
     # The name of the search's folder; the checksum tells whether it is the same search.
-    ("workflows/automl.py", "_made", "source.name"),
-    ("workflows/automl.py", "_made", "source.sha256"),
+    ("workflows/automl/search.py", "_made", "source.name"),
+    ("workflows/automl/search.py", "_made", "source.sha256"),
     # Shown: to the user, in a refusal.
-    ("workflows/automl.py", "dataset", "source.ref"),
-    ("workflows/automl_ends.py", "outcome", "source.ref"),
+    ("workflows/automl/search.py", "dataset", "source.ref"),
+    ("workflows/automl/ends.py", "outcome", "source.ref"),
     # By which a job opens it, and the line that the run says of itself.
-    ("workflows/automl_jobs.py", "shared_arguments", "source.ref"),
-    ("workflows/automl_ensembles.py", "make", "source.ref"),
+    ("workflows/automl/jobs.py", "shared_arguments", "source.ref"),
+    ("workflows/automl/ensembles.py", "make", "source.ref"),
     # The run's lineage.
-    ("workflows/automl_fits.py", "_exported", "source.ref"),
-    ("workflows/automl_fits.py", "_exported", "source.sha256"),
+    ("workflows/automl/fits.py", "_exported", "source.ref"),
+    ("workflows/automl/fits.py", "_exported", "source.sha256"),
     # The labels of the bundle.
-    ("workflows/automl_fits.py", "_trained", "source.class_names"),
+    ("workflows/automl/fits.py", "_trained", "source.class_names"),
     # Guardrails: the name of the smallest class is told, and equal images are counted.
-    ("workflows/automl_ends.py", "_guardrails", "source.class_names"),
-    ("workflows/automl_ends.py", "_guardrails", "source.image_sha256"),
+    ("workflows/automl/ends.py", "_guardrails", "source.class_names"),
+    ("workflows/automl/ends.py", "_guardrails", "source.image_sha256"),
     ("automl/guardrails.py", "guardrails", "class_names"),
     ("automl/guardrails.py", "_check", "class_names"),
     # The contents' checksum is hashed with the settings.
@@ -119,7 +119,7 @@ def _tells(holder: str, node: ast.Attribute) -> bool:
 def _files() -> Iterator[Path]:
     for room in ROOMS:
         yield from sorted((SOURCE / room).rglob("*.py"))
-    yield from sorted((SOURCE / "workflows").glob("automl*.py"))
+    yield from sorted((SOURCE / "workflows" / "automl").glob("*.py"))
 
 
 @cache

@@ -17,7 +17,7 @@ from pigeonhole.automl.networks import next_network
 from pigeonhole.automl.schedule import propose
 from pigeonhole.core.errors import SpecError
 from pigeonhole.models.costs import Cost
-from pigeonhole.workflows.automl import limits_of
+from pigeonhole.workflows.automl.search import limits_of
 from tests.automl.searching import ESTIMATORS, FACTS, SECONDS, declared, ended, estimator, plan, situation
 
 

@@ -14,8 +14,8 @@ from pigeonhole.automl.settings import AutomlSettings, read_automl
 from pigeonhole.cli.main import run
 from pigeonhole.core.errors import BudgetError, SpecError
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows import automl_request
-from pigeonhole.workflows.automl_outcome import AutomlOutcome
+from pigeonhole.workflows.automl import request
+from pigeonhole.workflows.automl.outcome import AutomlOutcome
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("automl*.yml"))
 ROW = LeaderboardRow("knn", "PCA, KNN", "ok", 0.95, 0.93, 0.97, 2000, 1.5, 0.02, 280_000, "knn-0a1b2c", None)
@@ -68,7 +68,7 @@ class Search:
 @pytest.fixture
 def search(monkeypatch: pytest.MonkeyPatch) -> Search:
     standing_in = Search()
-    monkeypatch.setattr(automl_request, "search", standing_in)
+    monkeypatch.setattr(request, "search", standing_in)
     return standing_in
 
 

@@ -17,8 +17,8 @@ from pigeonhole.automl.leaderboard import LeaderboardRow
 from pigeonhole.automl.record import SearchRecord
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.data import Dataset
-from pigeonhole.workflows import automl as workflow
-from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
+from pigeonhole.workflows.automl import search as workflow
+from pigeonhole.workflows.automl.outcome import AutomlOutcome, read_outcome
 
 from .automl_data import blots
 from .conftest import Walked

@@ -17,10 +17,10 @@ from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.compute.job import Event, Job
 from pigeonhole.core.errors import GateError
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows import automl_jobs, automl_joining
-from pigeonhole.workflows.automl_ends import chosen_again
-from pigeonhole.workflows.automl_found import Found
-from pigeonhole.workflows.automl_outcome import AutomlOutcome
+from pigeonhole.workflows.automl import jobs, joining
+from pigeonhole.workflows.automl.ends import chosen_again
+from pigeonhole.workflows.automl.found import Found
+from pigeonhole.workflows.automl.outcome import AutomlOutcome
 from tests.automl.searching import FakeCompute
 
 SLOW = LeaderboardRow("svm-rbf", "PCA, SVM", "ok", 0.95, 0.93, 0.97, 2000, 1.5, 9.0, 100_000, "svm-1", None)
@@ -64,11 +64,11 @@ def test_an_ensemble_that_stands_stays_when_the_next_one_is_interrupted(monkeypa
             raise KeyboardInterrupt
         return made, {"members": []}
 
-    monkeypatch.setattr(automl_joining, "_ensemble", ensemble)
+    monkeypatch.setattr(joining, "_ensemble", ensemble)
     nothing: Any = None
     found = Found(AutomlSettings(), nothing, Path(), nothing, [])
     notes: list[str] = []
-    found = automl_joining.with_ensembles(found, nothing, nothing, nothing, notes.append)
+    found = joining.with_ensembles(found, nothing, nothing, nothing, notes.append)
     assert (found.ensembles, list(found.members)) == ((made,), ["voting-ensemble"])
     assert notes[-1] == "interrupted: the rest is left out"
 
@@ -76,11 +76,11 @@ def test_an_ensemble_that_stands_stays_when_the_next_one_is_interrupted(monkeypa
 def test_an_ensemble_that_finds_no_memory_fails_and_the_search_goes_on(tmp_path: Path):
     own: Any = SimpleNamespace(source=SimpleNamespace(ref="digits:1"), folds=None, seed=0, stack_share=0.2)
     found = Found(AutomlSettings(), own, tmp_path, Workspace(tmp_path), [])
-    job = automl_joining._job(found, "module:function", "vote", [])
+    job = joining._job(found, "module:function", "vote", [])
     assert 0 < (job.memory_bytes or 0) < psutil.virtual_memory().total
     compute: Any = FakeCompute(2, lambda key: (1.0, "OutOfMemory"))
-    with pytest.raises(automl_joining._NotMadeError, match="OutOfMemory") as why:
-        automl_joining._value(compute, job, 10.0)
+    with pytest.raises(joining._NotMadeError, match="OutOfMemory") as why:
+        joining._value(compute, job, 10.0)
     assert why.value.state == "failed"
 
 
@@ -88,7 +88,7 @@ def test_an_interruption_leaves_no_job_of_an_ensemble_behind():
     compute = _Interrupted(2, lambda key: (100.0, 0.9))
     compute.submit(Job("ensemble/vote", Path("log"), "module:function"))
     with pytest.raises(KeyboardInterrupt):
-        automl_jobs.events_of(compute, ["ensemble/vote"])
+        jobs.events_of(compute, ["ensemble/vote"])
     assert compute.free == compute.slots
 
 

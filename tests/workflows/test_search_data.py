@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pigeonhole.core.errors import SpecError
-from pigeonhole.workflows.automl_data import SearchData
+from pigeonhole.workflows.automl.data import SearchData
 
 
 def test_an_area_under_the_curve_of_one_class_is_refused_before_the_search():

@@ -47,7 +47,7 @@ def automl(
     workspace: WorkspaceFolder = None,
 ) -> int:
     """Search for the best model within a budget. The same line again goes on with a search that was interrupted."""
-    from pigeonhole.workflows.automl_request import automl as run
+    from pigeonhole.workflows.automl.request import automl as run
 
     view = View()
     try:

@@ -16,7 +16,6 @@ from pigeonhole.core.files import tree_stamp
 from pigeonhole.core.spec import Spec
 from pigeonhole.core.workspace import Workspace
 from pigeonhole.workflows import (
-    automl_request,
     batch,
     datasets,
     deploy,
@@ -29,6 +28,7 @@ from pigeonhole.workflows import (
     runs,
     train,
 )
+from pigeonhole.workflows.automl import request as automl_request
 from pigeonhole.workflows.train import TrainingView
 
 Facts = dict[str, Any]

@@ -29,7 +29,7 @@ from pigeonhole.evaluation.metrics import auc_weighted, log_loss
 from pigeonhole.evaluation.primary import PRIMARY_METRICS
 from pigeonhole.models.checkpoints import MODEL_JSON, WEIGHTS
 from pigeonhole.models.waiting import require_torch
-from pigeonhole.workflows.automl_data import SearchData
+from pigeonhole.workflows.automl.data import SearchData
 from pigeonhole.workflows.exporting import export_run, verification_rows
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 
 from pigeonhole.automl.settings import AutomlSettings, from_command
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.automl import AutomlView
-from pigeonhole.workflows.automl import automl as search
-from pigeonhole.workflows.automl_outcome import AutomlOutcome
+from pigeonhole.workflows.automl.outcome import AutomlOutcome
+from pigeonhole.workflows.automl.search import AutomlView
+from pigeonhole.workflows.automl.search import automl as search
 
 
 def automl(

@@ -13,10 +13,10 @@ from pigeonhole.automl.loop import Plan
 from pigeonhole.automl.pace import Pace
 from pigeonhole.compute.job import Compute, Job, Outcome
 from pigeonhole.compute.shares import memory_share
-from pigeonhole.workflows.automl_ensembles import CHOOSE, MAKE
-from pigeonhole.workflows.automl_fits import OF_STACK, fit_folder
-from pigeonhole.workflows.automl_found import Found, Note
-from pigeonhole.workflows.automl_jobs import events_of, fit_job, shared_arguments
+from pigeonhole.workflows.automl.ensembles import CHOOSE, MAKE
+from pigeonhole.workflows.automl.fits import OF_STACK, fit_folder
+from pigeonhole.workflows.automl.found import Found, Note
+from pigeonhole.workflows.automl.jobs import events_of, fit_job, shared_arguments
 
 _NAMES = {"vote": ("voting-ensemble", "VotingEnsemble"), "stack": ("stack-ensemble", "StackEnsemble")}
 _LEAST_S = 1.5

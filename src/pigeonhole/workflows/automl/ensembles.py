@@ -23,8 +23,8 @@ from pigeonhole.core.workspace import Workspace
 from pigeonhole.evaluation.metrics import auc_weighted
 from pigeonhole.evaluation.primary import PRIMARY_METRICS, PrimaryMetric
 from pigeonhole.export import combined
-from pigeonhole.workflows.automl_data import SearchData
-from pigeonhole.workflows.automl_fits import OF_STACK, PROBABILITIES, fit_folder, out_of_fold, read_data
+from pigeonhole.workflows.automl.data import SearchData
+from pigeonhole.workflows.automl.fits import OF_STACK, PROBABILITIES, fit_folder, out_of_fold, read_data
 from pigeonhole.workflows.ensembling import NAMES, Judged, Member, Method, run_ensemble
 
 CHOOSE, MAKE = f"{__name__}:choose", f"{__name__}:make"

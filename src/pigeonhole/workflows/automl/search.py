@@ -36,9 +36,10 @@ from pigeonhole.models.classical.naming import display_name
 from pigeonhole.models.costs import Cost, estimate
 from pigeonhole.models.spec import Scalar
 from pigeonhole.sweep.naming import sweep_name
-from pigeonhole.workflows import automl_ends, automl_found, automl_jobs, automl_joining
-from pigeonhole.workflows.automl_data import SearchData
-from pigeonhole.workflows.automl_outcome import AutomlOutcome, read_outcome
+from pigeonhole.workflows.automl import ends, jobs, joining
+from pigeonhole.workflows.automl.data import SearchData
+from pigeonhole.workflows.automl.found import Found
+from pigeonhole.workflows.automl.outcome import AutomlOutcome, read_outcome
 
 SEARCHES = "automl"
 # A job is asked to end, and then made to: the promise leaves no more.
@@ -232,7 +233,7 @@ def _known(made: _Made, record: SearchRecord) -> AutomlOutcome | None:
     ended_early = record.status == "Completed" and settings.budget_s > record.consumed_s
     if more_time or (ended_early and settings.ends != known.ends):
         return None
-    return automl_ends.chosen_again(known, settings)
+    return ends.chosen_again(known, settings)
 
 
 def _facts(made: _Made, budget: Budget) -> dict[str, Any]:
@@ -268,14 +269,14 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             view.on_note("interrupted: what was found so far is kept")
             search.stop(INTERRUPTED)
             ended = Ended(search.tried, INTERRUPTED, used_up=False)
-        found = automl_found.Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
+        found = Found.of(made.settings, made.own, made.folder, made.space, ended.tried)
         if not canceled:
             with _interruptible(view):
-                found = automl_joining.with_ensembles(found, made.plan, compute, budget, note)
+                found = joining.with_ensembles(found, made.plan, compute, budget, note)
         status = "Canceled" if canceled else "TimedOut" if ended.used_up else "Completed"
         board = _board(made, ended, canceled)
         try:
-            outcome = automl_ends.outcome(found, board, status, budget, ended.why)
+            outcome = ends.outcome(found, board, status, budget, ended.why)
         except BudgetError:
             if canceled:
                 raise KeyboardInterrupt from None
@@ -285,7 +286,7 @@ def _run(made: _Made, record: SearchRecord, budget: Budget, view: AutomlView) ->
             outcome = replace(outcome, status="TimedOut")
         if not canceled:
             with _interruptible(view):
-                outcome = automl_ends.with_report(outcome, found, compute, budget, note)
+                outcome = ends.with_report(outcome, found, compute, budget, note)
     return replace(outcome, seconds=round(budget.now_s, 3))
 
 
@@ -299,10 +300,10 @@ def _interruptible(view: AutomlView) -> Iterator[None]:
 
 
 def _jobs(made: _Made) -> JobOfFit:
-    every = automl_jobs.shared_arguments(made.settings, made.own, made.folder, made.space)
+    every = jobs.shared_arguments(made.settings, made.own, made.folder, made.space)
 
     def job(one: Tried, left_s: float) -> Job:
-        return automl_jobs.fit_job(one.fit, left_s, every, made.folder / "logs" / f"fit-{one.number:04}.log")
+        return jobs.fit_job(one.fit, left_s, every, made.folder / "logs" / f"fit-{one.number:04}.log")
 
     return job
 

@@ -12,8 +12,8 @@ from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.automl.settings.durations import shown
 from pigeonhole.compute.job import Compute, Event, Job
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.automl_data import SearchData
-from pigeonhole.workflows.automl_fits import FUNCTION
+from pigeonhole.workflows.automl.data import SearchData
+from pigeonhole.workflows.automl.fits import FUNCTION
 
 
 def shared_arguments(settings: AutomlSettings, own: SearchData, folder: Path, space: Workspace) -> dict[str, Any]:

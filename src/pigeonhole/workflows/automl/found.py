@@ -11,7 +11,7 @@ from pigeonhole.automl.fits import ALL, HOLD_OUT, Tried
 from pigeonhole.automl.leaderboard import LeaderboardRow, rows
 from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.core.workspace import Workspace
-from pigeonhole.workflows.automl_data import SearchData
+from pigeonhole.workflows.automl.data import SearchData
 
 Note = Callable[[str], None]
 

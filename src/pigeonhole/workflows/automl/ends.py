@@ -16,10 +16,10 @@ from pigeonhole.automl.settings import AutomlSettings
 from pigeonhole.compute.job import Compute, Job, Outcome
 from pigeonhole.core.errors import BudgetError, GateError, TrainingError, listing
 from pigeonhole.core.files import write_json
-from pigeonhole.workflows.automl_found import Found, Note
-from pigeonhole.workflows.automl_jobs import shared_arguments
-from pigeonhole.workflows.automl_outcome import AutomlOutcome
-from pigeonhole.workflows.automl_report import DRAW, FACTS, MIRROR
+from pigeonhole.workflows.automl.found import Found, Note
+from pigeonhole.workflows.automl.jobs import shared_arguments
+from pigeonhole.workflows.automl.outcome import AutomlOutcome
+from pigeonhole.workflows.automl.report import DRAW, FACTS, MIRROR
 
 _LEAST_S = 1.5
 # Comparing the hashes of a million images would take seconds.
