@@ -6,7 +6,7 @@ import pytest
 from pigeonhole.testing.presets import sample
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread():
     """Tiny tensors gain nothing from two threads, which wait for each other whenever the machine is busy."""
     import torch

@@ -365,3 +365,11 @@ def test_the_name_alone_loads_no_torch():
     code = "import sys, pigeonhole; pigeonhole.ImageClassifier('cnn-3', hidden=3); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_number_far_below_its_column_is_no_reason_for_naive_bayes_to_refuse_the_table(table):
+    X_ND, y_N = table
+    X_ND = X_ND.copy()
+    X_ND[3, 2] -= 100 * X_ND[:, 2].std()
+    classifier = ImageClassifier("multinomial-naive-bayes").fit(X_ND, y_N)
+    assert classifier.predict_proba(X_ND).shape == (len(X_ND), 3)

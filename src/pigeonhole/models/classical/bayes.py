@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from pigeonhole.core.errors import DataError
 from pigeonhole.core.optional import require
 from pigeonhole.models.classical.recipe import Recipe
 from pigeonhole.models.classical.scores import ScoredEstimator, Scores
@@ -43,18 +42,8 @@ class Counts(ScoredEstimator):
     """Of features that are counts."""
 
     def fit(self, features_NP: Floats, labels_N: Labels, sample_weight: Floats | None = None) -> Self:
-        """Fits it.
-
-        Raises:
-            DataError: a feature is below 0.
-        """
-        if features_NP.min(initial=0) < 0:
-            raise DataError(
-                f"a pixel of {float(features_NP.min()) * 255:g}: multinomial naive Bayes counts pixels",
-                "pixels of 0 or more",
-                "take the preset gaussian-naive-bayes, or shift the pixels",
-            )
-        return super().fit(features_NP, labels_N, sample_weight)
+        """Fits it. Below 0, where a column of a table may lie that is far from its mean, there is nothing to count."""
+        return super().fit(np.maximum(features_NP, 0), labels_N, sample_weight)
 
 
 def _recipe(kind: str, read: Any, own: tuple[str, ...], refuses: Mapping[str, str]) -> Recipe:
