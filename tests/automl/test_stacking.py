@@ -96,18 +96,6 @@ def test_the_same_seed_gives_the_same_split_in_proportion_to_the_classes():
     assert (np.diff(rows) > 0).all()
 
 
-def test_no_group_is_on_both_sides_of_the_split():
-    labels_N = np.tile([0, 1, 2], 40)
-    groups_N = np.array([*(f"writer {index // 6}" for index in range(114)), *([""] * 6)])
-    rows = stacking.twenty_percent(labels_N, seed=4, groups_N=groups_N)
-    others = np.setdiff1d(np.arange(120), rows)
-    assert not set(groups_N[rows]) & set(groups_N[others]) - {""}
-    assert 18 <= len(rows) <= 30
-    assert (rows == stacking.twenty_percent(labels_N, seed=4, groups_N=groups_N)).all()
-    with pytest.raises(DataError, match="would lack 2 classes"):
-        stacking.twenty_percent(np.repeat([0, 1, 2], 10), groups_N=np.repeat(["a", "b", "c"], 10))
-
-
 def test_what_cannot_be_stacked_is_refused():
     with pytest.raises(SpecError, match="did you mean 'LightGBMClassifier'"):
         MetaOptions(PRIMARY_METRICS["accuracy"], learner="LightGBMClasifier")

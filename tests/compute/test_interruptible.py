@@ -19,6 +19,14 @@ def test_it_keeps_the_contract_of_the_compute(check, tmp_path):
     check(lambda slots: Interruptible(LocalCompute(slots, grace_s=PATIENCE_S)), tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def pythons_own_handler():
+    """Whoever runs the tests in the background of a script ignores SIGINT for them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def _ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -49,10 +57,12 @@ def test_a_ctrl_c_ends_a_wait_for_something_that_never_happens(tmp_path):
 
 
 def test_a_second_ctrl_c_is_not_kept_waiting():
-    with Interruptible(LocalCompute(1)):
+    with Interruptible(LocalCompute(1)) as compute:
         _ctrl_c()
         with pytest.raises(KeyboardInterrupt):
             _ctrl_c()
+        # Both are heard with that: what is tidied up then is left in peace.
+        assert compute.events(None) == []
 
 
 def test_afterwards_a_ctrl_c_is_what_it_was():

@@ -56,7 +56,8 @@ def folds(labels_N: npt.NDArray[np.int64], count: int, seed: int, groups_N: npt.
 
 def _by_group(groups_N: npt.NDArray[np.str_], count: int, seed: int) -> Rows:
     """Groups in random order, the largest first among equals of size, each into the fold that has least."""
-    group_N, sizes = _numbered(groups_N)
+    alone_N = np.where(groups_N == "", np.char.add("\0", np.arange(len(groups_N)).astype(np.str_)), groups_N)
+    _, group_N, sizes = np.unique(alone_N, return_inverse=True, return_counts=True)
     shuffled = np.random.default_rng(derive(seed, "folds")).permutation(len(sizes))
     order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
     filled = np.zeros(count, np.int64)
@@ -67,24 +68,3 @@ def _by_group(groups_N: npt.NDArray[np.str_], count: int, seed: int) -> Rows:
         filled[least] += sizes[group]
     found: Rows = fold_of_group[group_N]
     return found
-
-
-def whole_groups(groups_N: npt.NDArray[np.str_], share: float, seed: int) -> Rows:
-    """The places, ascending, of the images of whole groups, chosen at random, that come nearest to a share of all.
-
-    Args:
-        groups_N: the group of each image; one without a group is a group by itself.
-        share: of the images.
-        seed: of the choice.
-    """
-    group_N, sizes = _numbered(groups_N)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    first = int(np.abs(np.cumsum(sizes[order]) - share * len(groups_N)).argmin()) + 1
-    return np.flatnonzero(np.isin(group_N, order[:first]))
-
-
-def _numbered(groups_N: npt.NDArray[np.str_]) -> tuple[Rows, Rows]:
-    """The number of each image's group, and the groups' sizes; an image of no group has one of its own."""
-    alone_N = np.where(groups_N == "", np.char.add("\0", np.arange(len(groups_N)).astype(np.str_)), groups_N)
-    _, group_N, sizes = np.unique(alone_N, return_inverse=True, return_counts=True)
-    return group_N, sizes

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pigeonhole.automl.dealing import whole_groups
 from pigeonhole.core.closest import suggestion
 from pigeonhole.core.errors import DataError, SpecError
 from pigeonhole.core.optional import require
@@ -109,31 +108,14 @@ def features(members: Sequence[Probs]) -> Floats:
     return np.concatenate([probs_NK[:, 1:] for probs_NK in members], axis=1, dtype=np.float32)
 
 
-def twenty_percent(
-    labels_N: Labels,
-    *,
-    share: float = TRAIN_PERCENTAGE,
-    seed: int = 0,
-    groups_N: npt.NDArray[np.str_] | None = None,
-) -> npt.NDArray[np.int64]:
+def twenty_percent(labels_N: Labels, *, share: float = TRAIN_PERCENTAGE, seed: int = 0) -> npt.NDArray[np.int64]:
     """The rows of the training images that a second meta learner is fitted on, ascending, in proportion to the classes.
 
-    Members are fitted again on all others. Where there are groups, such as writers, no group is in both.
+    Members are fitted again on all others.
 
     Raises:
-        DataError: a class has so few images, or groups, that one part would have none of it.
+        DataError: a class has so few images that one part would have none of it.
     """
-    if groups_N is not None and (groups_N != "").any():
-        rows = whole_groups(groups_N, share, derive(seed, "stack"))
-        others = np.setdiff1d(np.arange(len(labels_N)), rows)
-        if missing := len(np.unique(labels_N)) - min(len(np.unique(labels_N[part])) for part in (rows, others)):
-            raise DataError(
-                f"{len(labels_N):,} training images whose groups cannot be split {1 - share:.0%} to {share:.0%}:"
-                f" one part would lack {missing} class{'' if missing == 1 else 'es'}",
-                "several groups of each class",
-                "turn the stack ensemble off, or ingest the images without groups",
-            )
-        return rows
     selection = require("sklearn.model_selection", extra="train")
     try:
         _, held = selection.train_test_split(
@@ -145,7 +127,8 @@ def twenty_percent(
             "two images of each class or more",
             "turn the stack ensemble off, or add images",
         ) from error
-    return np.sort(held)
+    rows: npt.NDArray[np.int64] = np.sort(held)
+    return rows
 
 
 def stack_with_hold_out(

@@ -82,9 +82,9 @@ class Interruptible:
         self.close()
 
     def _note(self, *_: object) -> None:
-        if self._is_asked:
+        self._is_asked = not self._is_asked
+        if not self._is_asked:
             raise KeyboardInterrupt
-        self._is_asked = True
 
     def _hear(self) -> None:
         if self._is_asked:

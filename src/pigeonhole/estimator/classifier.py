@@ -19,7 +19,7 @@ from pigeonhole.bundle import Bundle
 from pigeonhole.core.errors import ArrayError, ParameterError
 from pigeonhole.estimator import bundling, saving
 from pigeonhole.estimator.arguments import Plan, read_arguments
-from pigeonhole.estimator.inputs import DTYPES, Array, Inputs, flat, image_shape_of, square, takes_tables
+from pigeonhole.estimator.inputs import DTYPES, Array, Inputs, flat, image_shape_of, square, takes_counts, takes_tables
 from pigeonhole.estimator.training import train
 from pigeonhole.models.settings import Augmentation
 from pigeonhole.models.trained import Floats, Labels, Trained
@@ -160,7 +160,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "augment='none', or images",
                 "set image_shape=(height, width) or (height, width, channels)",
             )
-        return Inputs.learn(X_ND, shape_HWC)
+        return Inputs.learn(X_ND, shape_HWC, from_0=takes_counts(plan.spec))
 
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities (N, K) in float32, a column for each of `classes_`; each row sums to 1.

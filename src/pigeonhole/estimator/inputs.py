@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pigeonhole.core.errors import ArrayError
 from pigeonhole.models import ModelSpec
+from pigeonhole.models.classical.catalogue import ESTIMATORS
 from pigeonhole.models.trained import Images
 
 Array = npt.NDArray[Any]
@@ -102,6 +103,11 @@ def takes_tables(spec: ModelSpec) -> bool:
     return spec.kind == "estimator" or "flatten" in list(spec.layers)[:1]
 
 
+def takes_counts(spec: ModelSpec) -> bool:
+    """Whether it learns from no number below 0."""
+    return spec.estimator is not None and ESTIMATORS[str(spec.estimator["name"])].counts
+
+
 @dataclass(frozen=True)
 class Inputs:
     """How rows of X become images.
@@ -119,8 +125,14 @@ class Inputs:
     sd_G: Scale | None
 
     @classmethod
-    def learn(cls, X_ND: Array, shape_HWC: tuple[int, int, int] | None) -> Inputs:
-        """From the training data; `None` for the shape means a table."""
+    def learn(cls, X_ND: Array, shape_HWC: tuple[int, int, int] | None, *, from_0: bool = False) -> Inputs:
+        """From the training data.
+
+        Args:
+            X_ND: it.
+            shape_HWC: of the images; `None` means a table.
+            from_0: whether nothing in it may become less than 0, however far it lies from the mean.
+        """
         is_table = shape_HWC is None
         shape = shape_HWC or (1, X_ND.shape[1], 1)
         if X_ND.dtype == np.uint8:
@@ -130,7 +142,11 @@ class Inputs:
         groups, scaler = X_ND.shape[1] if is_table else 1, StandardScaler()
         for start in range(0, len(X_ND), _ROWS):
             scaler.partial_fit(X_ND[start : start + _ROWS].reshape(-1, groups))
-        return cls(shape, is_table, scaler.mean_, scaler.scale_)
+        scale_G = scaler.scale_
+        if from_0:
+            below_G = scaler.mean_ - X_ND.reshape(-1, groups).min(axis=0)
+            scale_G = np.maximum(scale_G, below_G * (_SPREAD / _CENTRE * (1 + 1e-6)))
+        return cls(shape, is_table, scaler.mean_, scale_G)
 
     def images(self, X_ND: Array) -> Images:
         """Images (N, H, W, C): uint8 as they are, or float32 around 128.

@@ -14,7 +14,7 @@ from pigeonhole.evaluation.primary import PRIMARY_METRICS
 
 DEFAULT_BUDGET_S = 1200.0
 METRICS = tuple(PRIMARY_METRICS)
-_VERSION = 1
+_VERSION = 2
 # Azure ML's rule where nobody says how to validate: below so many images, so many folds.
 _AUTO_FOLDS = ((1_000, 10), (20_000, 3))
 _ENDS = ("trial_timeout_s", "max_trials", "early_termination", "exit_score")

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from pigeonhole.core.errors import DataError
 from pigeonhole.core.optional import require
 from pigeonhole.models.classical.recipe import Recipe
 from pigeonhole.models.classical.scores import ScoredEstimator, Scores
@@ -42,8 +43,18 @@ class Counts(ScoredEstimator):
     """Of features that are counts."""
 
     def fit(self, features_NP: Floats, labels_N: Labels, sample_weight: Floats | None = None) -> Self:
-        """Fits it. Below 0, where a column of a table may lie that is far from its mean, there is nothing to count."""
-        return super().fit(np.maximum(features_NP, 0), labels_N, sample_weight)
+        """Fits it.
+
+        Raises:
+            DataError: a feature is below 0.
+        """
+        if features_NP.min(initial=0) < 0:
+            raise DataError(
+                f"a pixel of {float(features_NP.min()) * 255:g}: multinomial naive Bayes counts pixels",
+                "pixels of 0 or more",
+                "take the preset gaussian-naive-bayes, or shift the pixels",
+            )
+        return super().fit(features_NP, labels_N, sample_weight)
 
 
 def _recipe(kind: str, read: Any, own: tuple[str, ...], refuses: Mapping[str, str]) -> Recipe:
@@ -55,7 +66,9 @@ def _recipe(kind: str, read: Any, own: tuple[str, ...], refuses: Mapping[str, st
         return scored(getattr(bayes, kind)(**known), read, temperature=settings.get("temperature", 1.0))
 
     names = (*own, "temperature")
-    return Recipe(names, make, lambda fitted: fitted.n_parameters, divisor=255, refuses=refuses)
+    return Recipe(
+        names, make, lambda fitted: fitted.n_parameters, divisor=255, refuses=refuses, counts=scored is Counts
+    )
 
 
 BAYES: Mapping[str, Recipe] = {

@@ -27,6 +27,7 @@ class Recipe:
             which every float type holds exactly, so that no threshold can fall on either side of a pixel by rounding.
         levels: what a scaler gives to an estimator of whole numbers (`divisor` 1) is put on steps from 0 to this.
         refuses: scalers that make no sense before it, and why.
+        counts: whether it takes no number below 0.
         make_scaled: `make` where a scaler stands before it; `None`: the same.
     """
 
@@ -36,6 +37,7 @@ class Recipe:
     divisor: int = 1
     levels: int = 255
     refuses: Mapping[str, str] = field(default_factory=dict)
+    counts: bool = False
     make_scaled: Callable[[Mapping[str, Any], int], Any] | None = None
 
     @property

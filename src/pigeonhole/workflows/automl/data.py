@@ -15,7 +15,9 @@ from pigeonhole.automl import dealing
 from pigeonhole.automl.facts import Facts
 from pigeonhole.automl.fits import ALL, HOLD_OUT, REFIT
 from pigeonhole.automl.stacking import TRAIN_PERCENTAGE, twenty_percent
-from pigeonhole.core.errors import SpecError
+from pigeonhole.core.errors import DataError, SpecError
+from pigeonhole.core.seeds import derive
+from pigeonhole.data import splitting
 
 Rows = npt.NDArray[np.int64]
 
@@ -48,6 +50,9 @@ class SearchData:
         Args:
             images: how many.
             part: what is held out.
+
+        Raises:
+            DataError: the second fit of a stack's member is wanted, and the images cannot be split for that.
         """
         rows = self.rows
         if part == REFIT:
@@ -63,15 +68,16 @@ class SearchData:
         return rows[:0] if part == ALL else rows[self.fold_N == _number(part)]
 
     def stack_rows(self) -> Rows:
-        """The training images that a stack's second meta learner is fitted on."""
+        """The training images that a stack's second meta learner is fitted on.
+
+        Raises:
+            DataError: a class has so few images, or groups, that one part would have none of it.
+        """
         rows, groups = self.rows, self.source.groups_N
-        held = twenty_percent(
-            self.source.labels_N[rows],
-            share=self.stack_share,
-            seed=self.seed,
-            groups_N=None if groups is None else groups[rows],
-        )
-        return rows[held]
+        labels_N = self.source.labels_N[rows]
+        if groups is not None and (groups[rows] != "").any():
+            return rows[whole_groups(labels_N, groups[rows], self.stack_share, self.seed)]
+        return rows[twenty_percent(labels_N, share=self.stack_share, seed=self.seed)]
 
     def facts(self, slots: int) -> Facts:
         """What decisions may know of it."""
@@ -106,6 +112,27 @@ class SearchData:
                 "images of two classes or more to score candidates on",
                 "add --folds 3, take --metric accuracy, or ingest it again with a larger --validation",
             )
+
+
+def whole_groups(labels_N: Rows, groups_N: npt.NDArray[np.str_], share: float, seed: int) -> Rows:
+    """The places of the images of whole groups, such as writers, that come near to a share of every class.
+
+    Raises:
+        DataError: a class has so few groups that one part would have none of it.
+    """
+    _, numbers_N = np.unique(groups_N, return_inverse=True)
+    numbers_N = np.where(groups_N == "", -1, numbers_N).astype(np.int64)
+    held_N = splitting.grouped(labels_N, numbers_N, share, derive(seed, "stack"))
+    others_N = np.setdiff1d(np.arange(len(labels_N)), held_N)
+    classes = len(np.unique(labels_N))
+    if missing := classes - min(len(np.unique(labels_N[part_N])) for part_N in (held_N, others_N)):
+        raise DataError(
+            f"{len(labels_N):,} training images, split by whole groups {1 - share:.0%} to {share:.0%}: one part lacks"
+            f" {missing} class{'' if missing == 1 else 'es'}",
+            "several groups of each class, none of them nearly all of it",
+            "turn the stack ensemble off, or ingest the images without groups",
+        )
+    return held_N
 
 
 def _number(part: str) -> int:
