@@ -69,7 +69,7 @@ def measured(options: argparse.Namespace, log_images: bool | None) -> dict[str, 
         if log is not None:
             lost = log.dropped
             log.close()
-        size = sum(file.stat().st_size for file in Path(folder).iterdir())
+        size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     per = 1e6 / options.requests
     return {
         "loop_us": loop_s * per,

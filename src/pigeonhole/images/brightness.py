@@ -36,10 +36,14 @@ def statistics(images_NHWC: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]
 
 def figures(images_NHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The same as `statistics` in one array [N, S], in that order."""
-    step = max(1, BATCH_PIXELS // max(1, int(np.prod(images_NHWC.shape[1:]))))
-    figures_NS = np.empty((len(images_NHWC), 4 + BLOCKS * BLOCKS), np.float32)
-    for start in range(0, len(images_NHWC), step):
-        _fill(figures_NS[start : start + step], images_NHWC[start : start + step])
+    n, size = len(images_NHWC), int(np.prod(images_NHWC.shape[1:]))
+    step = max(1, min(n, BATCH_PIXELS // max(1, size)))
+    figures_NS = np.empty((n, 4 + BLOCKS * BLOCKS), np.float32)
+    # One piece of memory for all steps: new ones are given back to the system after each, and fetched page by page.
+    pixels_NP = np.empty((step, size), np.float32)
+    for start in range(0, n, step):
+        some_NHWC = images_NHWC[start : start + step]
+        _fill(figures_NS[start : start + step], some_NHWC, pixels_NP[: len(some_NHWC)])
     return figures_NS
 
 
@@ -61,14 +65,14 @@ def looks_inverted(image_HWC: NDArray[np.uint8], normal_border_mean: float, norm
     return swapped < as_it_is
 
 
-def _fill(figures_NS: NDArray[np.float32], images_NHWC: NDArray[np.uint8]) -> None:
+def _fill(figures_NS: NDArray[np.float32], images_NHWC: NDArray[np.uint8], pixels_NP: NDArray[np.float32]) -> None:
     n, height, width, channels = images_NHWC.shape
     bytes_NP = images_NHWC.reshape(n, height * width * channels)
-    pixels_NP = bytes_NP.astype(np.float32)
+    pixels_NP[:] = bytes_NP
     # Mean, border and blocks in one product: 5 µs for one 28 × 28 image, where slicing takes 60.
     means = pixels_NP @ _weights(height, width, channels)
     mean, border_mean = means[:, 0], means[:, 1]
-    square_mean = np.einsum("np,np->n", pixels_NP, pixels_NP) / pixels_NP.shape[1]
+    square_mean = np.vecdot(pixels_NP, pixels_NP) / pixels_NP.shape[1]
     figures_NS[:, 0] = mean
     figures_NS[:, 1] = np.sqrt(np.maximum(square_mean - mean**2, 0))
     figures_NS[:, 2] = border_mean

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pigeonhole.core.database import Transaction
 from pigeonhole.images import Shape, figures, statistics
+from pigeonhole.predictions.pixels import Place
 
 TIME_TYPE, STATUS_TYPE, COUNT_TYPE = "<f8", "<i2", "<i4"
 # The requests of a block arrived within this time: readers of a window need not look at all earlier blocks.
@@ -107,19 +108,24 @@ _INSERT_BLOCK = (  # the names of this file's columns, nobody's input
     " ON CONFLICT (source, number) DO NOTHING"
 )
 _INSERT_IMAGES = (
-    "INSERT INTO prediction_images (source, number, endpoint, last_at_s, n_images, size_bytes, pixels)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, number) DO NOTHING"
+    "INSERT INTO prediction_images (source, number, endpoint, last_at_s, n_images, size_bytes, file, first_byte,"
+    " pixels) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, number) DO NOTHING"
 )
 
 
-def insert(transaction: Transaction, block: Block, pixels: bytes = b"") -> None:
-    """Writes a block once, however often it is called; no images where `pixels` is empty."""
+def insert(transaction: Transaction, block: Block, pixels: bytes = b"", place: Place | None = None) -> None:
+    """Writes a block once, however often it is called; no images where `pixels` is empty.
+
+    Args:
+        transaction: in which it is written.
+        block: the block.
+        pixels: of its images.
+        place: where they lie already, if not in the table.
+    """
     transaction.execute(_INSERT_BLOCK, block)
     if pixels:
-        transaction.execute(
-            _INSERT_IMAGES,
-            (block.source, block.number, block.endpoint, block.last_at_s, block.n_images, len(pixels), pixels),
-        )
+        about = (block.source, block.number, block.endpoint, block.last_at_s, block.n_images, len(pixels))
+        transaction.execute(_INSERT_IMAGES, (*about, *((None, None, pixels) if place is None else (*place, b""))))
 
 
 def pack(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pigeonhole.core.database import Database, Row
 from pigeonhole.core.errors import NotFoundError
+from pigeonhole.predictions import pixels
 from pigeonhole.predictions.blocks import (
     CLASSES_TYPE,
     COUNT_TYPE,
@@ -26,8 +27,6 @@ from pigeonhole.predictions.finding import find
 from pigeonhole.predictions.reading import Source, Span, codes_of, ids_of, read_blocks, read_sources, unpack
 from pigeonhole.predictions.tables import declare
 
-_PIXELS = "SELECT pixels FROM prediction_images WHERE source = ? AND number = ?"
-_SOME_PIXELS = "SELECT substr(pixels, ?, ?) AS pixels FROM prediction_images WHERE source = ? AND number = ?"
 _FEEDBACK = "SELECT request_id, position, label FROM prediction_feedback WHERE source = ? AND block = ?"
 
 
@@ -73,16 +72,16 @@ def read_images(database: Database, endpoint: str, request_id: str) -> npt.NDArr
     place = find(database, endpoint, request_id)
     shape = place.source.shape_HWC or (0, 0, 0)
     size = int(np.prod(shape))
-    rows = database.execute(
-        _SOME_PIXELS, (place.first_image * size + 1, place.n_images * size, place.source.id, place.block)
-    )
-    if not rows or not place.n_images:
+    found = None
+    if place.n_images:
+        found = pixels.read(database, place.source.id, place.block, place.first_image * size, place.n_images * size)
+    if found is None:
         raise NotFoundError(
             f"the images of the request {request_id}",
             "a request that was answered, to a deployment that logs images, and not so old that they were dropped",
             "deploy without --no-image-log, or ask sooner",
         )
-    return np.frombuffer(rows[0]["pixels"], np.uint8).reshape(-1, *shape)
+    return np.frombuffer(found, np.uint8).reshape(-1, *shape)
 
 
 def read_requests(
@@ -115,7 +114,7 @@ def read_requests(
 
 def _requests(database: Database, row: Row, source: Source, images: bool) -> Iterator[LoggedRequest]:
     key = (source.id, row["number"])
-    images_NHWC = _images(database, source, key) if images else None
+    images_NHWC = _images(database, source, key, row["n_images"]) if images else None
     said = {(answer["request_id"], answer["position"]): answer["label"] for answer in database.execute(_FEEDBACK, key)}
     labels = [source.class_names[k] for k in unpack(row["classes"], CLASSES_TYPE).tolist()]
     probability_N = unpack(row["probability"], PROBABILITY_TYPE).astype(np.float32)
@@ -153,6 +152,7 @@ def _plain(row: Row) -> Iterator[tuple[Any, ...]]:
     )
 
 
-def _images(database: Database, source: Source, key: tuple[str, int]) -> npt.NDArray[np.uint8] | None:
-    rows = database.execute(_PIXELS, key)
-    return np.frombuffer(rows[0]["pixels"], np.uint8).reshape(-1, *(source.shape_HWC or ())) if rows else None
+def _images(database: Database, source: Source, key: tuple[str, int], n: int) -> npt.NDArray[np.uint8] | None:
+    shape = source.shape_HWC
+    found = pixels.read(database, *key, 0, n * int(np.prod(shape))) if n and shape else None
+    return None if found is None else np.frombuffer(found, np.uint8).reshape(-1, *(shape or ()))

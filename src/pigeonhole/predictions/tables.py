@@ -3,8 +3,8 @@
 Packed columns of R requests with N images, all little-endian: `received_at_s` and `latency_ms` float64 [R], `status`
 int16 [R], `counts` (images in each request) int32 [R], `request_ids` lines of text [R], `error_codes` JSON pairs of a
 row and its code; `classes` int16 [N], `probability` float32 [N] (of that class), `statistics` float16 [N, S] with S
-names in the source's row. The images stand in a table of their own, uint8 [N, H, W, C] a block, so that the oldest
-can be dropped (docs/adr/0018-prediction-log-in-blocks.md).
+names in the source's row. The images, uint8 [N, H, W, C] a block, have a table of their own, so that the oldest can be
+dropped (docs/adr/0018-prediction-log-in-blocks.md); it holds them, or says in which file they are (`pixels`).
 """
 
 from __future__ import annotations
@@ -58,6 +58,12 @@ MIGRATIONS: dict[int, list[Step]] = {
         into_blocks,
         "DROP TABLE prediction_feedback_1",
         "DROP TABLE prediction_requests",
+    ],
+    3: [
+        # Where the pixels lie, in a file of `pixels.folder_of`; NULL where they are in the row itself.
+        "ALTER TABLE prediction_images ADD COLUMN file TEXT",
+        "ALTER TABLE prediction_images ADD COLUMN first_byte BIGINT",
+        "CREATE INDEX prediction_images_by_file ON prediction_images (file)",
     ],
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from pigeonhole.core.database import Database, Transaction
 from pigeonhole.predictions.blocks import Block, insert
+from pigeonhole.predictions.pixels import FILE_BYTES, PixelFiles, folder_of, remove_unnamed
 from pigeonhole.predictions.retention import Limits, Retention
 
+logger = logging.getLogger("pigeonhole.predictions")
 # A short wait for whoever else writes: the log waits in its queue, where it can be told of and counted.
 LOCK_WAIT_S = 5.0
 _LOSS = "INSERT INTO prediction_losses (endpoint, source, kind, n, recorded_at_s) VALUES (?, ?, ?, ?, ?)"
@@ -32,6 +35,10 @@ class BlockWriter:
         # Images that were logged before are held to the limits too when no more are.
         self._retention = Retention(endpoint, limits)
         self._log_images = log_images
+        folder = folder_of(database_url)
+        self._files = PixelFiles(folder, source, min(FILE_BYTES, limits.step_bytes)) if folder else None
+        # Files to look at once they may be removed; at first all, for what kills left behind.
+        self._vacated: set[str] | None = None
         self._recorded = 0
         self.images_dropped = 0
 
@@ -44,13 +51,17 @@ class BlockWriter:
             lost: entries that this source has lost so far.
         """
         kept = pixels if self._log_images else b""
+        # A row never names what is not there yet.
+        place = self._files.add(block.number, kept) if self._files and kept else None
         with self._database.transaction() as transaction:
-            insert(transaction, block, kept)
+            insert(transaction, block, kept, place)
             dropped = self._retention.enforce(transaction, len(kept))
-            self._record(transaction, "images", dropped)
+            self._record(transaction, "images", dropped.images)
             self._record(transaction, "entries", lost - self._recorded)
         self._recorded = lost
-        self.images_dropped += dropped
+        self.images_dropped += dropped.images
+        if self._vacated is None or dropped.files:
+            self._remove(dropped.files)
 
     def record_loss(self, lost: int) -> None:
         """Records what was lost after the last block."""
@@ -60,7 +71,19 @@ class BlockWriter:
 
     def close(self) -> None:
         """Ends the connection."""
+        if self._files:
+            self._files.close()
+            self._remove(set())
         self._database.close()
+
+    def _remove(self, files: set[str]) -> None:
+        """Removes what is empty now. A failure is no reason to write a block again: the next start removes them."""
+        looked_at = None if self._vacated is None else self._vacated | files
+        try:
+            self._vacated = remove_unnamed(self._database, looked_at)
+        except Exception:
+            logger.exception("the images that left the log still take space on the disk")
+            self._vacated = looked_at or set()
 
     def _record(self, transaction: Transaction, kind: str, n: int) -> None:
         if n:
