@@ -2,8 +2,10 @@
 
     PIGEONHOLE_DATA=FOLDER python benchmarks/ensembles.py [--key cnn-best] [--pool 10] [--members 5] [--threads 1]
 
-The members are those of presets.py (`--seeds 10` measures them beforehand, or this does); an ensemble's probabilities
-are the mean of its members'. Nothing is chosen: every choice of the pool counts alike.
+The members are those of presets.py (`--seeds 10` measures them beforehand, or this does). What each made of the test
+images is kept in `benchmarks/members/`, so that the figure can be checked without hours of training; a member of
+another setting of the preset is trained anew. An ensemble's probabilities are the mean of its members'. Nothing is
+chosen: every choice of the pool counts alike.
 
 Axes: M members, N images, K classes.
 """
@@ -11,18 +13,32 @@ Axes: M members, N images, K classes.
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
+import json
 import statistics
 import sys
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 import presets
 from measuring import machine
+from pigeonhole import models
+from pigeonhole.core.files import write_bytes
 from preset_rows import PART, ROWS
 
 Probs = npt.NDArray[np.float32]
+MEMBERS = Path(__file__).with_name("members")
+
+
+class Member(NamedTuple):
+    """The test images' classes [N], and the probabilities [N, K] that one training gave them."""
+
+    labels_N: npt.NDArray[np.uint8]
+    probs_NK: Probs
 
 
 def main() -> int:
@@ -33,34 +49,48 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="of each training; all cores, if not given")
     options = parser.parse_args()
     row = next(row for row in ROWS if row.key == options.key and row.dataset != PART)
-    for seed in range(options.pool):
-        presets.take(row, seed, options.threads)
-    missing = [seed for seed in range(options.pool) if not presets.result(row, seed).is_file()]
-    if missing:
-        print(f"seeds {missing} are not there yet: run this again", file=sys.stderr)
+    made = [member(row, seed, options.threads) for seed in range(options.pool)]
+    members = [one for one in made if one is not None]
+    if len(members) < options.pool:
+        print(f"{len(members)} of {options.pool} members are there yet: run this again", file=sys.stderr)
         return 1
-    labels_N, probs_MNK = pool(row, options.pool)
+    labels_N, probs_MNK = members[0].labels_N, np.stack([one.probs_NK for one in members])
     print(machine("torch"))
     print(line("one member", [accuracy(probs_NK, labels_N) for probs_NK in probs_MNK]))
     print(line(f"{options.members} of {options.pool}", ensembles(probs_MNK, labels_N, options.members)))
     return 0
 
 
-def pool(row: presets.Row, count: int) -> tuple[npt.NDArray[np.int64], Probs]:
-    """The test images' labels, and what each member gave them."""
-    folder = presets.FOLDER / "workspaces" / row.name / "runs"
-    runs = [folder / presets.read_json(presets.result(row, seed))["run"] / "arrays" for seed in range(count)]
-    labels_N = np.load(runs[0] / "evaluated_labels.npy")
-    return labels_N, np.stack([np.load(run / "evaluated_probs.npy") for run in runs])
+def member(row: presets.Row, seed: int, threads: int | None) -> Member | None:
+    """A member as it is kept, or measured now; `None` while another process is at it."""
+    path = MEMBERS / f"{row.key}-{seed}.npz"
+    spec = json.dumps(models.resolve(row.key).to_dict(), sort_keys=True)
+    if not (path.is_file() and str(np.load(path)["spec"]) == spec):
+        presets.take(row, seed, threads)
+        if not presets.result(row, seed).is_file():
+            return None
+        run = presets.read_json(presets.result(row, seed))["run"]
+        arrays = presets.FOLDER / "workspaces" / row.name / "runs" / run / "arrays"
+        content = io.BytesIO()
+        np.savez_compressed(
+            content,
+            spec=spec,
+            labels_N=np.load(arrays / "evaluated_labels.npy").astype(np.uint8),
+            probs_NK=np.load(arrays / "evaluated_probs.npy").astype(np.float16),
+        )
+        MEMBERS.mkdir(exist_ok=True)
+        write_bytes(path, content.getvalue())
+    with np.load(path) as kept:
+        return Member(kept["labels_N"], kept["probs_NK"].astype(np.float32))
 
 
-def ensembles(probs_MNK: Probs, labels_N: npt.NDArray[np.int64], members: int) -> list[float]:
+def ensembles(probs_MNK: Probs, labels_N: npt.NDArray[np.uint8], members: int) -> list[float]:
     """The accuracy of every choice of so many members."""
     choices = itertools.combinations(range(len(probs_MNK)), members)
     return [accuracy(probs_MNK[list(choice)].mean(axis=0), labels_N) for choice in choices]
 
 
-def accuracy(probs_NK: Probs, labels_N: npt.NDArray[np.int64]) -> float:
+def accuracy(probs_NK: Probs, labels_N: npt.NDArray[np.uint8]) -> float:
     return float((probs_NK.argmax(axis=1) == labels_N).mean())
 
 
