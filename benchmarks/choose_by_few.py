@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ import torch
 from choosing import resolved, settings
 from mnist_images import mnist
 from pigeonhole import models
+from pigeonhole.core.files import write_bytes
 from pigeonhole.core.locks import exclusive
 from pigeonhole.models.networks.batches import Loader
 from pigeonhole.models.networks.trained import TrainedNetwork
@@ -67,7 +69,9 @@ def main() -> None:
             with exclusive(FOLDER / "locks" / path.name, path.stem, wait=True):
                 if not path.is_file():
                     model = trained(name, seed, images_NHWC[is_known_N], labels_N[is_known_N])
-                    np.save(path, np.concatenate(list(seen(model, others_NHWC)), axis=1))
+                    content = io.BytesIO()
+                    np.save(content, np.concatenate(list(seen(model, others_NHWC)), axis=1))
+                    write_bytes(path, content.getvalue())
             probs_VNK = np.load(path).astype(np.float32)
             wrong = [int((probs_VNK[:n].mean(axis=0).argmax(axis=1) != expected_N).sum()) for n in (1, 5, 9)]
             print(f"{name + f', seed {seed}':<22} {wrong}", flush=True)

@@ -19,7 +19,7 @@ import json
 import statistics
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,9 @@ MEMBERS = Path(__file__).with_name("members")
 
 
 class Member(NamedTuple):
-    """The test images' classes [N], and the probabilities [N, K] that one training gave them."""
+    """What a training was made from, the test images' classes [N], and the probabilities [N, K] that it gave them."""
 
+    spec: dict[str, Any]
     labels_N: npt.NDArray[np.uint8]
     probs_NK: Probs
 
@@ -49,11 +50,14 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="of each training; all cores, if not given")
     options = parser.parse_args()
     row = next(row for row in ROWS if row.key == options.key and row.dataset != PART)
-    made = [member(row, seed, options.threads) for seed in range(options.pool)]
-    members = [one for one in made if one is not None]
-    if len(members) < options.pool:
-        print(f"{len(members)} of {options.pool} members are there yet: run this again", file=sys.stderr)
+    made = {seed: member(row, seed, options.threads) for seed in range(options.pool)}
+    missing = [seed for seed, one in made.items() if one is None]
+    if missing:
+        print(f"seeds {missing} are not there yet: run this again", file=sys.stderr)
         return 1
+    members = [one for one in made.values() if one is not None]
+    if any((one.labels_N != members[0].labels_N).any() for one in members):
+        raise SystemExit("the members saw other test images, or the same in another order")
     labels_N, probs_MNK = members[0].labels_N, np.stack([one.probs_NK for one in members])
     print(machine("torch"))
     print(line("one member", [accuracy(probs_NK, labels_N) for probs_NK in probs_MNK]))
@@ -64,24 +68,37 @@ def main() -> int:
 def member(row: presets.Row, seed: int, threads: int | None) -> Member | None:
     """A member as it is kept, or measured now; `None` while another process is at it."""
     path = MEMBERS / f"{row.key}-{seed}.npz"
-    spec = json.dumps(models.resolve(row.key).to_dict(), sort_keys=True)
-    if not (path.is_file() and str(np.load(path)["spec"]) == spec):
+    spec = models.resolve(row.key).to_dict()
+    kept = read(path)
+    if kept is None or kept.spec != spec:
         presets.take(row, seed, threads)
         if not presets.result(row, seed).is_file():
             return None
-        run = presets.read_json(presets.result(row, seed))["run"]
-        arrays = presets.FOLDER / "workspaces" / row.name / "runs" / run / "arrays"
+        measured = presets.read_json(presets.result(row, seed))
+        run = presets.FOLDER / "workspaces" / row.name / "runs" / measured["run"]
+        made = presets.read_json(run / "run.json")["spec"]
+        if made != spec:
+            raise SystemExit(f"{presets.result(row, seed)} was measured with other settings: remove it to measure anew")
         content = io.BytesIO()
         np.savez_compressed(
             content,
-            spec=spec,
-            labels_N=np.load(arrays / "evaluated_labels.npy").astype(np.uint8),
-            probs_NK=np.load(arrays / "evaluated_probs.npy").astype(np.float16),
+            spec=json.dumps(made),
+            seconds=measured["command_s"],
+            labels_N=np.load(run / "arrays" / "evaluated_labels.npy").astype(np.uint8),
+            probs_NK=np.load(run / "arrays" / "evaluated_probs.npy").astype(np.float16),
         )
         MEMBERS.mkdir(exist_ok=True)
         write_bytes(path, content.getvalue())
+        kept = read(path)
+    return kept
+
+
+def read(path: Path) -> Member | None:
+    """A member from its file, if there is one."""
+    if not path.is_file():
+        return None
     with np.load(path) as kept:
-        return Member(kept["labels_N"], kept["probs_NK"].astype(np.float32))
+        return Member(json.loads(str(kept["spec"])), kept["labels_N"], kept["probs_NK"].astype(np.float32))
 
 
 def ensembles(probs_MNK: Probs, labels_N: npt.NDArray[np.uint8], members: int) -> list[float]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pigeonhole.core.database import Database
-from pigeonhole.core.errors import NotFoundError
+from pigeonhole.core.errors import NotFoundError, UsageError
 from pigeonhole.predictions import Limits, pixels, read_images, read_requests
 from pigeonhole.predictions import log as log_module
 from pigeonhole.predictions.blocks import alone, insert, pack
@@ -83,11 +84,11 @@ def test_images_that_an_earlier_release_kept_in_the_table_are_read_and_dropped(s
 
 def test_a_file_goes_with_the_last_of_its_images(sqlite_url, database):
     log = open_log(sqlite_url, image_limits=Limits(size_bytes=6400))  # 100 bytes a file, six images
-    for number in range(600):
-        add(log, number, [0], at=float(number))
+    for number in range(100):
+        add(log, number, [0] * 5, at=float(number))  # 80 bytes, so each block has a file of its own
     named = {row["file"] for row in database.execute("SELECT DISTINCT file FROM prediction_images")}
     assert set(files(sqlite_url)) == named
-    assert 60 < len(named) <= 68
+    assert 75 < len(named) <= 80
     log.close()
     assert set(files(sqlite_url)) == named
 
@@ -106,15 +107,41 @@ def test_a_file_that_is_added_to_stays_though_its_images_left(sqlite_url, databa
     assert len(files(sqlite_url)) == 2
 
 
-def test_what_a_kill_left_behind_goes_when_the_next_server_logs(sqlite_url):
+def test_a_source_takes_its_own_empty_files_along(sqlite_url):
+    log = open_log(sqlite_url, image_limits=Limits(size_bytes=0))
+    add(log, 0, [0])
+    add(log, 1, [0])
+    assert files(sqlite_url) == [f"{log.source}-1.bin"]  # emptied, and still open
+    log.close()
+    assert files(sqlite_url) == []
+
+
+def test_an_emptied_file_goes_when_its_source_ends_though_another_emptied_it(sqlite_url):
+    busy = open_log(sqlite_url)
+    add(busy, 0, [0], at=1.0)
+    other = open_log(sqlite_url, image_limits=Limits(days=1))
+    add(other, 0, [0], at=1e10)
+    other.close()
+    busy.close()
+    assert files(sqlite_url) == [f"{other.source}-0.bin"]
+
+
+def test_what_a_kill_left_behind_goes_when_the_next_server_logs(sqlite_url, caplog):
     log = open_log(sqlite_url)
     add(log, 0, [0])
     left = pixels.folder_of(sqlite_url) / "0123456789ab-0.bin"
     left.write_bytes(b"written, and then killed before the row")
+    odd = left.with_name("fedcba987654-0.bin")
+    odd.mkdir()
+    foreign = left.with_name("README")
+    foreign.write_text("mine")
     log.close()
     assert left.exists()
-    add(open_log(sqlite_url), 0, [0])
-    assert not left.exists()
+    newer = open_log(sqlite_url)
+    add(newer, 0, [0])
+    newer.close()
+    assert (left.exists(), odd.exists(), foreign.exists()) == (False, True, True)
+    assert "fedcba987654-0.bin holds no image of the log and still takes space" in caplog.text
     assert f"{log.source}-0.bin" in files(sqlite_url)
 
 
@@ -176,6 +203,77 @@ def test_a_file_taken_for_left_behind_while_it_was_made_is_not_written_to(tmp_pa
     assert found.add(0, b"abc") == ("s-1.bin", 0)
     found.close()
     assert (tmp_path / "images" / "s-1.bin").read_bytes() == b"abc"
+
+
+def test_a_file_that_a_remover_looks_at_is_left_to_it(tmp_path):
+    found = pixels.PixelFiles(tmp_path / "images", "s")
+    path = tmp_path / "images" / "s-0.bin"
+    opened, remover = os.open, []
+
+    def locked_by_a_remover(name, flags, mode=0o777):
+        descriptor = opened(name, flags, mode)
+        if name == path:
+            remover.append(opened(name, os.O_RDONLY))
+            pixels.fcntl.flock(remover[0], pixels.fcntl.LOCK_EX)
+        return descriptor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", locked_by_a_remover)
+        assert found.add(0, b"abc") == ("s-1.bin", 0)
+    found.close()
+    os.close(remover[0])
+    assert [each.name for each in path.parent.iterdir()] == ["s-1.bin"]
+
+
+def test_a_file_that_cannot_be_begun_leaves_nothing_open(tmp_path, monkeypatch):
+    found = pixels.PixelFiles(tmp_path / "images", "s")
+    force, before = pixels._force_names, {path.name for path in Path("/proc/self/fd").iterdir()}
+
+    def fail(folder):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(pixels, "_force_names", fail)
+    for _ in range(3):
+        with pytest.raises(OSError, match="Input/output"):
+            found.add(0, b"abc")
+    assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
+    assert list((tmp_path / "images").iterdir()) == []
+    monkeypatch.setattr(pixels, "_force_names", force)
+    assert found.add(0, b"abc") == ("s-3.bin", 0)
+    found.close()
+
+
+def test_a_folder_deleted_under_a_server_is_made_anew(sqlite_url, database):
+    log = open_log(sqlite_url)
+    add(log, 0, [0])
+    shutil.rmtree(pixels.folder_of(sqlite_url))
+    add(log, 1, [1], seed=1)
+    log.close()
+    np.testing.assert_array_equal(seen(database, log, 1), images(1, 1))
+    with pytest.raises(NotFoundError):
+        seen(database, log, 0)
+
+
+def test_who_may_not_read_the_database_may_not_read_the_images(sqlite_url, database):
+    Path(sqlite_url.removeprefix("sqlite:///")).chmod(0o640)
+    log = open_log(sqlite_url)
+    add(log, 0, [0])
+    log.close()
+    folder = pixels.folder_of(sqlite_url)
+    assert [oct(path.stat().st_mode & 0o777) for path in (folder, *folder.iterdir())] == ["0o750", "0o640"]
+
+
+def test_a_folder_that_cannot_be_is_told_of_before_the_first_request(sqlite_url):
+    pixels.folder_of(sqlite_url).write_text("in the way")
+    with pytest.raises(UsageError, match="cannot be opened"):
+        open_log(sqlite_url)
+    open_log(sqlite_url, log_images=False).close()
+
+
+def test_a_linked_database_has_one_folder(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "real" / "workspace.db")
+    assert pixels.folder_of(f"sqlite:///{tmp_path / 'link.db'}") == tmp_path / "real" / "workspace.db-images"
 
 
 @pytest.mark.parametrize("fault", [Path.unlink, lambda path: path.write_bytes(b"short")])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pigeonhole.core.database import Transaction
 from pigeonhole.images import Shape, figures, statistics
-from pigeonhole.predictions.pixels import Place
+from pigeonhole.predictions.pixels import FilePlace
 
 TIME_TYPE, STATUS_TYPE, COUNT_TYPE = "<f8", "<i2", "<i4"
 # The requests of a block arrived within this time: readers of a window need not look at all earlier blocks.
@@ -113,7 +113,7 @@ _INSERT_IMAGES = (
 )
 
 
-def insert(transaction: Transaction, block: Block, pixels: bytes = b"", place: Place | None = None) -> None:
+def insert(transaction: Transaction, block: Block, pixels: bytes = b"", place: FilePlace | None = None) -> None:
     """Writes a block once, however often it is called; no images where `pixels` is empty.
 
     Args:

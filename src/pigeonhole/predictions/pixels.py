@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import NamedTuple
 
 from pigeonhole.core.database import Database
 
+logger = logging.getLogger("pigeonhole.predictions")
 FILE_BYTES = 16 << 20
-_SQLITE = "sqlite:///"
+_SQLITE, _SUFFIX, _ENDING = "sqlite:///", "-images", ".bin"
 _FOUND = (
     "SELECT file, first_byte, CASE WHEN file IS NULL THEN substr(pixels, ?, ?) END AS pixels"
     " FROM prediction_images WHERE source = ? AND number = ?"
@@ -24,7 +26,7 @@ _FOUND = (
 _NAMED = "SELECT 1 AS one FROM prediction_images WHERE file = ? LIMIT 1"
 
 
-class Place(NamedTuple):
+class FilePlace(NamedTuple):
     """Where a block's pixels begin.
 
     Attributes:
@@ -38,7 +40,9 @@ class Place(NamedTuple):
 
 def folder_of(database_url: str) -> Path | None:
     """The folder of a SQLite database's files, beside it as its journal is; `None` for a server."""
-    return Path(f"{database_url.removeprefix(_SQLITE)}-images") if database_url.startswith(_SQLITE) else None
+    if not database_url.startswith(_SQLITE):
+        return None
+    return Path(f"{os.path.realpath(database_url.removeprefix(_SQLITE))}{_SUFFIX}")
 
 
 def read(database: Database, source: str, number: int, first: int, size: int) -> bytes | None:
@@ -67,38 +71,56 @@ def read(database: Database, source: str, number: int, first: int, size: int) ->
 
 
 def remove_unnamed(database: Database, names: Iterable[str] | None = None) -> set[str]:
-    """Removes the files that no row names and no source adds to; those of the latter, to be tried again.
+    """Removes the files that no row names and no source may add to.
 
     Args:
         database: whose files; a server has none.
         names: the only ones to look at; all there are, if not given.
+
+    Returns:
+        Those that a source may add to, or that could not be removed: to be looked at again.
     """
     folder = folder_of(database.url)
     if folder is None or not folder.is_dir():
         return set()
-    held = set()
-    for name in [path.name for path in folder.iterdir()] if names is None else names:
-        with contextlib.suppress(FileNotFoundError):
-            descriptor = os.open(folder / name, os.O_RDONLY)
-            try:
-                # Locked first: a source that ended in between has its rows by then.
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not database.execute(_NAMED, (name,)):
-                    (folder / name).unlink()
-            except BlockingIOError:
-                held.add(name)
-            finally:
-                os.close(descriptor)
-    return held
+    left = set()
+    for name in [path.name for path in folder.glob(f"*{_ENDING}")] if names is None else names:
+        try:
+            _remove_unnamed(database, folder, name)
+        except BlockingIOError:
+            left.add(name)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            left.add(name)
+            logger.warning("%s holds no image of the log and still takes space: %s", folder / name, error)
+    return left
+
+
+def _remove_unnamed(database: Database, folder: Path, name: str) -> None:
+    descriptor = os.open(folder / name, os.O_RDONLY)
+    try:
+        # Locked first: a source that ended in between has its rows by then.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not database.execute(_NAMED, (name,)):
+            (folder / name).unlink()
+    finally:
+        os.close(descriptor)
 
 
 class PixelFiles:
-    """One source's files, each begun when the one before is full.
+    """One source's files, each begun when the one before is full. Who may read the database may read them.
 
     Args:
-        folder: made when the first is begun.
+        folder: of the database's files; made if absent.
         source: its id; the names begin with it.
         file_bytes: of pixels in a file; a block larger than this has one of its own.
+
+    Attributes:
+        ended: the names of the files that it will not add to any more; whoever has looked at them takes them out.
+
+    Raises:
+        OSError: there can be no such folder, or no file in it.
     """
 
     def __init__(self, folder: Path, source: str, file_bytes: int = FILE_BYTES) -> None:
@@ -107,10 +129,14 @@ class PixelFiles:
         self._file_bytes = file_bytes
         self._begun = 0
         self._descriptor: int | None = None
-        self._end = Place("", 0)
-        self._last: tuple[int, Place] | None = None
+        self._end = FilePlace("", 0)
+        self._last: tuple[int, FilePlace] | None = None
+        self.ended: set[str] = set()
+        self._make_folder()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(f"no file can be made in {folder}")
 
-    def add(self, number: int, pixels: bytes) -> Place:
+    def add(self, number: int, pixels: bytes) -> FilePlace:
         """Writes a block's pixels, on the disk before it returns; the block that was written last is not written again.
 
         Raises:
@@ -123,41 +149,61 @@ class PixelFiles:
         written = 0
         while written < len(content):
             written += os.pwrite(descriptor, content[written:], place.first_byte + written)
-        _force(descriptor)
+        # macOS has no fdatasync.
+        getattr(os, "fdatasync", os.fsync)(descriptor)
         self._end = place._replace(first_byte=place.first_byte + written)
         self._last = (number, place)
         return place
 
     def close(self) -> None:
-        """Gives the file up; whoever finds that no row names it may remove it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def _room(self, size: int) -> tuple[Place, int]:
-        """The end of the file that is open, or the beginning of a new one."""
-        if self._descriptor is not None and self._end.first_byte + size <= self._file_bytes:
-            return self._end, self._descriptor
-        self.close()
-        self._folder.mkdir(exist_ok=True)
-        while True:
-            name = f"{self._source}-{self._begun}.bin"
-            self._begun += 1
-            descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Between the two lines above it had no lock, and may have been taken for left behind.
-            if os.fstat(descriptor).st_nlink:
-                break
+        """Ends the file; whoever finds that no row names it may remove it."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            self.ended.add(self._end.file)
             os.close(descriptor)
-        _force_names(self._folder)
-        self._descriptor = descriptor
-        self._end = Place(name, 0)
+
+    def _room(self, size: int) -> tuple[FilePlace, int]:
+        """The end of the file that is open, or the beginning of a new one."""
+        descriptor = self._descriptor
+        # Somebody may have deleted the file, or the whole folder.
+        if descriptor is None or self._end.first_byte + size > self._file_bytes or not os.fstat(descriptor).st_nlink:
+            self.close()
+            self._make_folder()
+            while (descriptor := self._begin()) is None:
+                pass
+            self._descriptor = descriptor
         return self._end, descriptor
 
+    def _begin(self) -> int | None:
+        """A new file that is open and locked; `None` if it was taken for left behind before it had its lock."""
+        path = self._folder / f"{self._source}-{self._begun}{_ENDING}"
+        self._begun += 1
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with contextlib.ExitStack() as undo, contextlib.suppress(BlockingIOError):
+            undo.callback(path.unlink, missing_ok=True)
+            undo.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:
+                self._share(path)
+                _force_names(self._folder)
+                self._end = FilePlace(path.name, 0)
+                undo.pop_all()
+                return descriptor
+        return None
 
-def _force(descriptor: int) -> None:
-    # macOS has no fdatasync.
-    getattr(os, "fdatasync", os.fsync)(descriptor)
+    def _make_folder(self) -> None:
+        if not self._folder.is_dir():
+            self._folder.mkdir(0o700)
+            self._share(self._folder)
+            _force_names(self._folder.parent)
+
+    def _share(self, path: Path) -> None:
+        """Gives it to those who have the database: SQLite does so with its journal."""
+        database = self._folder.with_name(self._folder.name.removesuffix(_SUFFIX)).stat()
+        mode = database.st_mode & 0o666
+        path.chmod(mode | (mode & 0o444) >> 2 if path.is_dir() else mode)
+        if os.geteuid() == 0:
+            os.chown(path, database.st_uid, database.st_gid)
 
 
 def _force_names(folder: Path) -> None:

@@ -29,8 +29,8 @@ class Limits:
     """How many images an endpoint's log keeps.
 
     Attributes:
-        size_bytes: of pixels; beyond it the oldest images go. Each server process that writes may be a 64th over it,
-            and another 64th on the disk.
+        size_bytes: of pixels; beyond it the oldest images go. Each deployment in each server process may be a 64th
+            over it, and another 64th on the disk.
         days: images of requests older than this go too, while a server runs; `None` knows no age.
 
     Raises:
@@ -50,7 +50,7 @@ class Limits:
 
     @property
     def step_bytes(self) -> int:
-        """How many bytes are written between one look and the next, and how many a file holds at most: a 64th."""
+        """How many bytes are written between one look and the next: a 64th."""
         return self.size_bytes // _STEPS
 
 

@@ -41,7 +41,7 @@ MIGRATIONS: dict[int, list[Step]] = {
         " statistics BLOB NOT NULL, PRIMARY KEY (source, number))",
         "CREATE INDEX prediction_blocks_by_time ON prediction_blocks (endpoint, first_at_s, source, number)",
         "CREATE INDEX prediction_blocks_by_id ON prediction_blocks (endpoint, beginning, last_key, first_key)",
-        # The pixels stand last: what looks at the other columns does not read over them.
+        # The pixels stand behind the others: what looks at those does not read over them.
         "CREATE TABLE prediction_images (source TEXT NOT NULL, number INTEGER NOT NULL, endpoint TEXT NOT NULL,"
         " last_at_s REAL NOT NULL, n_images INTEGER NOT NULL, size_bytes BIGINT NOT NULL, pixels BLOB NOT NULL,"
         " PRIMARY KEY (source, number))",

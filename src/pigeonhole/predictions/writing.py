@@ -35,9 +35,9 @@ class BlockWriter:
         # Images that were logged before are held to the limits too when no more are.
         self._retention = Retention(endpoint, limits)
         self._log_images = log_images
-        folder = folder_of(database_url)
+        folder = folder_of(database_url) if log_images else None
         self._files = PixelFiles(folder, source, min(FILE_BYTES, limits.step_bytes)) if folder else None
-        # Files to look at once they may be removed; at first all, for what kills left behind.
+        # Files that may have to go, once they are nobody's; `None` means all there are, for what kills left behind.
         self._vacated: set[str] | None = None
         self._recorded = 0
         self.images_dropped = 0
@@ -52,7 +52,7 @@ class BlockWriter:
         """
         kept = pixels if self._log_images else b""
         # A row never names what is not there yet.
-        place = self._files.add(block.number, kept) if self._files and kept else None
+        place = self._files.add(block.number, pixels) if self._files and pixels else None
         with self._database.transaction() as transaction:
             insert(transaction, block, kept, place)
             dropped = self._retention.enforce(transaction, len(kept))
@@ -60,8 +60,7 @@ class BlockWriter:
             self._record(transaction, "entries", lost - self._recorded)
         self._recorded = lost
         self.images_dropped += dropped.images
-        if self._vacated is None or dropped.files:
-            self._remove(dropped.files)
+        self._remove(dropped.files)
 
     def record_loss(self, lost: int) -> None:
         """Records what was lost after the last block."""
@@ -70,19 +69,29 @@ class BlockWriter:
         self._recorded = lost
 
     def close(self) -> None:
-        """Ends the connection."""
-        if self._files:
-            self._files.close()
-            self._remove(set())
-        self._database.close()
+        """Ends the file and the connection, and removes the files that no image is in any more."""
+        try:
+            if self._files:
+                self._files.close()
+            self._remove(self._vacated or set())
+        finally:
+            self._database.close()
 
-    def _remove(self, files: set[str]) -> None:
-        """Removes what is empty now. A failure is no reason to write a block again: the next start removes them."""
-        looked_at = None if self._vacated is None else self._vacated | files
+    def _remove(self, emptier: set[str]) -> None:
+        """Removes files without images, if there is reason to look: the block stands, whatever comes of this.
+
+        Args:
+            emptier: files that have fewer images than before.
+        """
+        if self._files:
+            emptier, self._files.ended = emptier | self._files.ended, set()
+        if self._vacated is not None and not emptier:
+            return
+        looked_at = None if self._vacated is None else self._vacated | emptier
         try:
             self._vacated = remove_unnamed(self._database, looked_at)
         except Exception:
-            logger.exception("the images that left the log still take space on the disk")
+            logger.exception("images that left the log still take space on the disk")
             self._vacated = looked_at or set()
 
     def _record(self, transaction: Transaction, kind: str, n: int) -> None:
