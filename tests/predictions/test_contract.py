@@ -243,6 +243,28 @@ def test_an_image_log_keeps_to_its_limit_and_says_what_went(url, database, caplo
     assert losses == [{"kind": "images", "n": log.images_dropped}]
 
 
+def test_a_limit_holds_though_the_transaction_that_looked_was_undone(url, database, monkeypatch):
+    before = open_log(url)
+    before.add(entry(before, 1, [0, 1, 2], at=1.0))
+    before.close()
+    monkeypatch.setattr(log_module, "RETRY_S", 0.01)
+    log = open_log(url, image_limits=Limits(days=1))
+    record, tries = log._writer._record, []
+
+    def fail_once(*loss):
+        tries.append(loss)
+        if len(tries) == 1:
+            raise RuntimeError("undone")
+        record(*loss)
+
+    monkeypatch.setattr(log._writer, "_record", fail_once)
+    log.add(entry(log, 1, [0], at=1e10))
+    assert log.flush()
+    log.close()
+    assert log.images_dropped == 3
+    assert len(database.execute("SELECT * FROM prediction_images")) == 1
+
+
 def test_what_left_the_image_log_stands_in_the_servers_log(url, caplog):
     with caplog.at_level("INFO", "pigeonhole.predictions"):
         log = open_log(url, image_limits=Limits(size_bytes=1 << 20, days=30))

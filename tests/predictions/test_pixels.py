@@ -15,6 +15,7 @@ from pigeonhole.core.errors import NotFoundError, UsageError
 from pigeonhole.predictions import Limits, pixels, read_images, read_requests
 from pigeonhole.predictions import log as log_module
 from pigeonhole.predictions.blocks import alone, insert, pack
+from pigeonhole.predictions.retention import Retention
 from tests.predictions.making import SHAPE, entry, images, open_log
 
 
@@ -173,15 +174,15 @@ def test_a_full_disk_halfway_leaves_no_gap_and_no_copy(sqlite_url, database, mon
 def test_a_row_that_is_written_again_points_to_the_same_pixels(sqlite_url, database, monkeypatch):
     monkeypatch.setattr(log_module, "RETRY_S", 0.01)
     log = open_log(sqlite_url)
-    enforce, tries = log._writer._retention.enforce, []
+    enforce, tries = Retention.enforce, []
 
-    def fail_once(transaction, added):
+    def fail_once(retention, transaction, added):
         tries.append(added)
         if len(tries) == 1:
             raise RuntimeError("the answer was lost")
-        return enforce(transaction, added)
+        return enforce(retention, transaction, added)
 
-    monkeypatch.setattr(log._writer._retention, "enforce", fail_once)
+    monkeypatch.setattr(Retention, "enforce", fail_once)
     add(log, 0, [0, 1], seed=4)
     log.close()
     assert tries == [32, 32]

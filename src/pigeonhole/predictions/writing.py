@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 
@@ -53,11 +54,14 @@ class BlockWriter:
         kept = pixels if self._log_images else b""
         # A row never names what is not there yet.
         place = self._files.add(block.number, pixels) if self._files and pixels else None
+        # It counts what it has seen, which must not outlive a transaction that is undone.
+        retention = copy.copy(self._retention)
         with self._database.transaction() as transaction:
             insert(transaction, block, kept, place)
-            dropped = self._retention.enforce(transaction, len(kept))
+            dropped = retention.enforce(transaction, len(kept))
             self._record(transaction, "images", dropped.images)
             self._record(transaction, "entries", lost - self._recorded)
+        self._retention = retention
         self._recorded = lost
         self.images_dropped += dropped.images
         self._remove(dropped.files)
