@@ -228,18 +228,18 @@ def test_a_file_that_a_remover_looks_at_is_left_to_it(tmp_path):
 
 def test_a_file_that_cannot_be_begun_leaves_nothing_open(tmp_path, monkeypatch):
     found = pixels.PixelFiles(tmp_path / "images", "s")
-    force, before = pixels._force_names, {path.name for path in Path("/proc/self/fd").iterdir()}
+    force, before = pixels.fsync, {path.name for path in Path("/proc/self/fd").iterdir()}
 
     def fail(folder):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(pixels, "_force_names", fail)
+    monkeypatch.setattr(pixels, "fsync", fail)
     for _ in range(3):
         with pytest.raises(OSError, match="Input/output"):
             found.add(0, b"abc")
     assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
     assert list((tmp_path / "images").iterdir()) == []
-    monkeypatch.setattr(pixels, "_force_names", force)
+    monkeypatch.setattr(pixels, "fsync", force)
     assert found.add(0, b"abc") == ("s-3.bin", 0)
     found.close()
 

@@ -8,7 +8,6 @@ job last. The folder is removed after that.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from pigeonhole.batch.result import FORMAT, FORMAT_VERSION, failures_file, record_file
 from pigeonhole.core.errors import ConflictError
-from pigeonhole.core.files import read_json, write_json
+from pigeonhole.core.files import fsync, read_json, write_json
 from pigeonhole.core.locks import exclusive
 
 _JOB, _JOURNAL, _OUTPUT, _FAILURES, _RESULT = "job.json", "journal", "output", "failed.csv", "result.json"
@@ -57,7 +56,7 @@ class Job:
         """Moves the finished files to their places; the record that says what they are comes last."""
         for path in (self.output, self.failures, self.journal):
             if path.exists():
-                _sync(path)
+                fsync(path)
         record = {"type": FORMAT, "format_version": FORMAT_VERSION, "job": dict(identity), "result": dict(result)}
         write_json(self.folder / _RESULT, record)
         self.move()
@@ -71,19 +70,11 @@ class Job:
             if path.exists():
                 path.rename(target)
         (self.folder / _RESULT).rename(record_file(self._out))
-        _sync(self._out.parent)
+        fsync(self._out.parent)
 
     def remove(self) -> None:
         """Removes the folder: the job is done."""
         shutil.rmtree(self.folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def partial_folder(out: Path) -> Path:

@@ -75,11 +75,16 @@ def sha256_file(path: Path) -> str:
 def fsync_tree(folder: Path) -> None:
     """Forces every file under `folder`, and the folders themselves, onto the disk."""
     for path in [*folder.rglob("*"), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        fsync(path)
+
+
+def fsync(path: Path) -> None:
+    """Forces a file onto the disk; of a folder, the names in it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pigeonhole.core.database import Database
+from pigeonhole.core.files import fsync
 
 logger = logging.getLogger("pigeonhole.predictions")
 FILE_BYTES = 16 << 20
@@ -185,7 +186,7 @@ class PixelFiles:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_nlink:
                 self._share(path)
-                _force_names(self._folder)
+                fsync(self._folder)
                 self._end = FilePlace(path.name, 0)
                 undo.pop_all()
                 return descriptor
@@ -195,7 +196,7 @@ class PixelFiles:
         if not self._folder.is_dir():
             self._folder.mkdir(0o700)
             self._share(self._folder)
-            _force_names(self._folder.parent)
+            fsync(self._folder.parent)
 
     def _share(self, path: Path) -> None:
         """Gives it to those who have the database: SQLite does so with its journal."""
@@ -204,11 +205,3 @@ class PixelFiles:
         path.chmod(mode | (mode & 0o444) >> 2 if path.is_dir() else mode)
         if os.geteuid() == 0:
             os.chown(path, database.st_uid, database.st_gid)
-
-
-def _force_names(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
