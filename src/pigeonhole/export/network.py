@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pigeonhole.export.folding import fold
 from pigeonhole.export.graph import without_notes
 from pigeonhole.models.networks import TrainedNetwork
 from pigeonhole.models.networks.views import merged, unmoved, views
@@ -58,6 +59,7 @@ def network_graph(trained: TrainedNetwork) -> tuple[Any, int]:
     if program is None:
         raise RuntimeError("torch.onnx.export returned nothing")
     model = program.model_proto
+    fold(model)
     without_notes(model)
     return model, network.embedding_size
 
