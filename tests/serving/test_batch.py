@@ -62,6 +62,49 @@ def test_a_lone_request_runs_at_once_and_by_itself():
     assert model.sizes == [1, 1, 1]
 
 
+def test_who_is_alone_has_the_answer_before_the_next_turn_of_the_loop():
+    model, given = Model(), []
+
+    async def scenario():
+        batcher = Batcher(model, SHAPE, 100)
+        batcher.is_alone = lambda: True
+        batcher.enqueue(pixels(1), 1, given.append)
+        batcher.enqueue(pixels(2), 1, given.append)
+        assert [answer.tolist() for answer in given] == [[[1, 2]], [[2, 3]]]
+        batcher.is_alone = lambda: False
+        batcher.enqueue(pixels(3), 1, given.append)
+        batcher.enqueue(pixels(4), 1, given.append)
+        assert len(given) == 2
+        await asyncio.sleep(0)
+        assert len(given) == 4
+
+    run(scenario())
+    assert model.sizes == [1, 1, 2]
+
+
+def test_who_is_alone_with_a_slow_model_does_not_hold_up_the_loop_and_the_model_runs_once_at_a_time():
+    model, hold, entered = Model(), threading.Event(), threading.Event()
+
+    def slow(images_NHWC):
+        entered.set()
+        assert hold.wait(30)
+        return model(images_NHWC)
+
+    async def scenario():
+        batcher = Batcher(slow, SHAPE, 4, seconds_per_image=1.0)
+        batcher.is_alone = lambda: True
+        first, second = batcher.submit(pixels(1), 1), batcher.submit(pixels(2), 1)
+        await asyncio.get_running_loop().run_in_executor(None, entered.wait, 30)
+        assert not first.done()
+        assert not model.sizes
+        hold.set()
+        assert [(await each).tolist() for each in (first, second)] == [[[1, 2]], [[2, 3]]]
+
+    run(scenario())
+    assert model.sizes == [1, 1]
+    assert model.threads == [False, False]
+
+
 def test_a_batch_has_a_limit_and_a_larger_request_goes_alone(monkeypatch):
     monkeypatch.setattr(batch, "MAX_BATCH", 4)
     model = Model()

@@ -6,6 +6,7 @@ import asyncio
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from pigeonhole.serving.batch import Batcher
 from tests.serving.in_process import running
@@ -29,18 +30,30 @@ def test_a_batch_is_told_once_with_all_its_images():
     assert told == [(2, b"\x01\x02\x03\x04\x05\x06", (3, 3)), (1, b"\x07\x08", (1, 3))]
 
 
-def test_who_is_told_of_a_batch_cannot_stop_the_next_one():
+@pytest.mark.parametrize("alone", [False, True])
+def test_who_is_told_of_a_batch_cannot_stop_the_next_one(alone):
     def broken(*_):
         raise RuntimeError("full")
 
     async def scenario():
         batcher = Batcher(run, SHAPE, 100, delivered=broken)
+        batcher.is_alone = lambda: alone
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         first = await batcher.submit(b"\x01\x02", 1)
         return first, await batcher.submit(b"\x09\x02", 1)
 
     first, second = asyncio.run(scenario())
     assert (first[0, 0], second[0, 0]) == (1, 9)
+
+
+def test_only_one_connection_is_alone(tiny):
+    app, connections = running(tiny), {"one"}
+    batcher = app.scorer.router.choose({}).batcher
+    assert not batcher.is_alone(), "a server that does not tell who is there"
+    app.scorer.attend(connections)
+    assert batcher.is_alone()
+    connections.add("another")
+    assert not batcher.is_alone()
 
 
 def test_a_request_whose_time_was_over_is_not_logged_with_its_batch(tiny):

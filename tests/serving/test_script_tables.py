@@ -40,7 +40,7 @@ def deployed(plain):
 def asked(ask, value, method="POST", headers=None, **more):
     """The answer to a body, which is JSON unless it is bytes."""
     content = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
-    key = {"authorization": "Bearer a key"} if ask.app._key_hashes else {}
+    key = {"authorization": "Bearer a key"} if ask.app._keys else {}
 
     async def scenario(client):
         return await client.request(

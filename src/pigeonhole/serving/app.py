@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pigeonhole.serving.access_log import TEXT_ROOM, Access, AccessLog
-from pigeonhole.serving.auth import is_allowed
+from pigeonhole.serving.auth import Keys
 from pigeonhole.serving.config import ServingConfig
 from pigeonhole.serving.deployed import Answering
 from pigeonhole.serving.failures import failed
@@ -55,7 +55,7 @@ class App:
             )
         logs = [deployment.log for deployment in deployments if deployment.log]
         self._feedback = FeedbackTaker(logs, source)
-        self._key_hashes = config.key_hashes
+        self._keys = Keys(config.key_hashes)
         self._to_shed = 0
         self._source = source
         self._numbers = itertools.count(1)
@@ -75,7 +75,7 @@ class App:
     def answer(self, request: Request, respond: Respond) -> None:
         """Answers one request, now or later."""
         try:
-            if self._key_hashes and request.path not in OPEN:
+            if self._keys and request.path not in OPEN:
                 self._check_key(request.headers)
             _check_ids(request.headers)
             self._routes.find(request.path, request.method)(request, respond)
@@ -85,7 +85,7 @@ class App:
     def refuse_early(self, path: str, headers: Headers) -> RequestError | None:
         """Why a request is refused whose large body has not come yet: its key."""
         try:
-            if self._key_hashes and path not in OPEN:
+            if self._keys and path not in OPEN:
                 self._check_key(headers)
         except RequestError as error:
             return error
@@ -144,7 +144,7 @@ class App:
     def _check_key(self, headers: Headers) -> None:
         if b"authorization" not in headers:
             received = "a request without a key"
-        elif is_allowed(headers[b"authorization"], self._key_hashes):
+        elif self._keys.allow(headers[b"authorization"]):
             return
         else:
             received = "a wrong key"

@@ -13,13 +13,36 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def is_allowed(authorization: bytes, key_hashes: Sequence[str]) -> bool:
-    """Whether the header `Authorization: Bearer KEY` carries one of the keys. Takes the same time for any wrong key."""
-    scheme, _, key = authorization.partition(b" ")
-    if scheme.lower() != b"bearer":
-        return False
-    received = hashlib.sha256(key.strip()).hexdigest()
-    return any([hmac.compare_digest(received, kept) for kept in key_hashes])  # noqa: C419 - no early end
+class Keys:
+    """The keys of a server.
+
+    Args:
+        hashes: of each; none means that nobody needs a key.
+    """
+
+    def __init__(self, hashes: Sequence[str]) -> None:
+        self._hashes = tuple(hashes)
+        # The last header that carried one, in memory alone: the same client asks again, and need not be hashed again.
+        self._right = b""
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
+
+    def allow(self, authorization: bytes) -> bool:
+        """Whether the header `Authorization: Bearer KEY` carries one of the keys.
+
+        Takes the same time for any wrong key of a length.
+        """
+        if self._right and hmac.compare_digest(authorization, self._right):
+            return True
+        scheme, _, key = authorization.partition(b" ")
+        if scheme.lower() != b"bearer":
+            return False
+        received = hashlib.sha256(key.strip()).hexdigest()
+        if not any([hmac.compare_digest(received, kept) for kept in self._hashes]):  # noqa: C419 - no early end
+            return False
+        self._right = authorization
+        return True
 
 
 def is_loopback(host: str) -> bool:

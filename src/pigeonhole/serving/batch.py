@@ -72,6 +72,7 @@ class Batcher:
     Attributes:
         waiting: images that wait or are in the model …
         requests: … and of how many requests.
+        is_alone: whether no other request can come in this turn of the event loop.
         started_s: when the last batch was begun, by `time.perf_counter`.
         sizes: the images of each run.
         durations: its seconds.
@@ -97,6 +98,7 @@ class Batcher:
         self._seconds_per_image = seconds_per_image
         self._always_beside = always_beside
         self._delivered = delivered
+        self.is_alone: Callable[[], bool] = _never
         self._queue: list[Waiting] = []
         self.waiting = 0
         self.requests = 0
@@ -129,8 +131,11 @@ class Batcher:
             self._scheduled = True
             # Asked for once: Python 3.11 makes a system call of it.
             loop = self._loop = self._loop or asyncio.get_running_loop()
-            # Runs after every request of this turn of the loop has been submitted.
-            loop.call_soon(self._start)
+            if self.is_alone():
+                self._start_now()
+            else:
+                # Runs after every request of this turn of the loop has been submitted.
+                loop.call_soon(self._start)
 
     def withdraw(self, deliver: Deliver) -> bool:
         """Takes back images that still wait, so that others may; what is in the model already runs to its end.
@@ -145,6 +150,12 @@ class Batcher:
                 self.requests -= 1
                 return True
         return False
+
+    def _start_now(self) -> None:
+        try:
+            self._start()
+        except Exception:  # as the event loop does: what called has done its part
+            logger.exception("a batch was not seen to its end")
 
     def _start(self) -> None:
         # Of those that are refused too: measured to the run before, their wait could be less than none.
@@ -216,6 +227,10 @@ class Batcher:
         self.sizes.observe(n)
         self.durations.observe(seconds)
         self._seconds_per_image += 0.1 * (seconds / n - self._seconds_per_image)
+
+
+def _never() -> bool:
+    return False
 
 
 def _deliver(batch: list[Waiting], probs_NK: Probs) -> None:

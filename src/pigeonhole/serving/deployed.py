@@ -23,9 +23,10 @@ from pigeonhole.serving.http import Reply
 from pigeonhole.serving.protocols.decoded import Facts
 from pigeonhole.serving.protocols.open_inference import split_model
 
-SERVER = (b"x-ms-server-version", f"pigeonhole/{__version__}".encode())
-_WELL = (b"x-ms-run-function-failed", b"False")
-_FAILED = (b"x-ms-run-function-failed", b"True")
+_SIGNATURE = (
+    f"azureml-model-deployment: {{name}}\r\nx-ms-run-function-failed: {{failed}}\r\n"
+    f"x-ms-server-version: pigeonhole/{__version__}\r\nx-ms-run-fn-exec-ms: "
+)
 
 
 class Queue(Protocol):
@@ -73,7 +74,7 @@ class Answering:
         self.timeout_s = config.request_timeout_s if timeout_ms is None else timeout_ms / 1e3
         self.log = log
         self.metrics = Metrics(class_names)
-        self.name_header = (b"azureml-model-deployment", told.name.encode())
+        self._signatures = [_SIGNATURE.format(name=told.name, failed=failed).encode() for failed in (False, True)]
 
     @property
     def is_well(self) -> bool:
@@ -90,10 +91,9 @@ class Answering:
         if self.log is not None:
             self.log.add(entry)
 
-    def sign(self, reply: Reply, latency_ms: float) -> None:
-        """Adds the headers of Azure's servers: who answered, in what time, and whether the model failed."""
-        failed = _FAILED if reply.status in (424, 500) else _WELL
-        reply.headers += (self.name_header, failed, SERVER, (b"x-ms-run-fn-exec-ms", b"%.3f" % latency_ms))
+    def sign(self, reply: Reply, exec_ms: float, *, failed: bool) -> None:
+        """Adds the headers of Azure's servers: who answered, whether the model failed, and how long it took."""
+        reply.lines = self._signatures[failed] + b"%.3f\r\n" % exec_ms
 
     def close(self) -> None:
         """Ends what it has running, and writes what its log still holds."""

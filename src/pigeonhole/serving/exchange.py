@@ -140,7 +140,7 @@ class Exchange:
         self.is_over = True
         deployment, decoded = self.deployment, self.decoded
         latency_ms = (time.perf_counter() - self._started) * 1e3
-        deployment.sign(reply, latency_ms)
+        deployment.sign(reply, latency_ms, failed=reply.status in (424, 500))
         self._done(self, reply)
         self._respond(reply)
         if probs_NK is not None and decoded is not None:

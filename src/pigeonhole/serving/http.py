@@ -119,6 +119,7 @@ class Reply:
 
     Attributes:
         headers: beside those that every answer has.
+        lines: further ones, whole lines that go out as they are.
         error_code: the one in the body of a failure.
         afterwards: called once the answer has been sent.
     """
@@ -129,6 +130,7 @@ class Reply:
     headers: Fields = ()
     error_code: str | None = None
     afterwards: Callable[[], None] | None = None
+    lines: bytes = b""
 
 
 Respond = Callable[[Reply], None]
@@ -149,6 +151,7 @@ def rendered(reply: Reply, request: Request, common: bytes, *, close: bool) -> b
         common,
         b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\nx-ms-request-id: %b\r\n"
         % (reply.content_type, len(reply.content), request_id, request_id),
+        reply.lines,
     ]
     lines += [b"%b: %b\r\n" % field for field in reply.headers if field[0] != b"connection"]
     if CLIENT_ID in request.headers:

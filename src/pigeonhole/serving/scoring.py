@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
@@ -36,12 +36,18 @@ class Scorer:
 
     def __init__(self, config: ServingConfig, deployments: Sequence[Answering]) -> None:
         self.router = Router(deployments)
+        self._models = [deployment for deployment in deployments if isinstance(deployment, Deployed)]
         self.under_way: dict[str, Exchange | ScriptExchange] = {}
         self._mirrors = {deployment.name: _mirror(deployment) for deployment in deployments if deployment.mirror}
         self._timeout_s = config.request_timeout_s
         self._is_endpoint = config.endpoint is not None
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="decode")
         self._off_loop = 0
+
+    def attend(self, connections: Collection[object]) -> None:
+        """Tells the deployments' queues where to see whether anybody else is there whose request could come along."""
+        for each in self._models:
+            each.batcher.is_alone = lambda: len(connections) == 1
 
     def score(self, dialect: Dialect, request: Request, respond: Respond) -> None:
         """Answers with the deployment that the request's header names, or that has the turn."""

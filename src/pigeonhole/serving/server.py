@@ -180,6 +180,7 @@ class _Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._said_goodbye = False
         self._scripts = [ScriptNews(one) for one in app.scripts]
+        app.scorer.attend(self.server_state.connections)
         self.ended_by: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

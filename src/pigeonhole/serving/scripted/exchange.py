@@ -13,7 +13,7 @@ from pigeonhole.scripts.asking import Outcome
 from pigeonhole.serving.failures import failed, waited_too_long
 from pigeonhole.serving.http import Reply, Request, Respond
 from pigeonhole.serving.scripted.deployment import Scripted
-from pigeonhole.serving.scripted.replies import reply_to, signed
+from pigeonhole.serving.scripted.replies import reply_to
 
 AUTHORIZATION, REQUEST_ID = b"authorization", "x-request-id"
 
@@ -110,7 +110,9 @@ class ScriptExchange:
         if self._question is not None:
             deployment.batcher.leave(self._size_bytes)
         latency_ms = (time.perf_counter() - self._started) * 1e3
-        signed(reply, deployment, answer)
+        # Without an answer the script was not asked.
+        has_failed, exec_ms = (answer.failed, answer.exec_ms) if answer else (False, 0.0)
+        deployment.sign(reply, exec_ms, failed=has_failed)
         self._done(self, reply)
         self._respond(reply)
         deployment.note(Entry(self.request.id, self._received_s, latency_ms, reply.status, reply.error_code))

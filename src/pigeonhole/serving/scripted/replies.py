@@ -9,10 +9,8 @@ from http import HTTPStatus
 
 from pigeonhole.scripts import Answer, Unanswered
 from pigeonhole.scripts.asking import Outcome
-from pigeonhole.serving.deployed import SERVER
 from pigeonhole.serving.failures import failure
 from pigeonhole.serving.http import JSON, Fields, Reply
-from pigeonhole.serving.scripted.deployment import Scripted
 
 logger = logging.getLogger("pigeonhole.serving")
 # Word for word what Azure ML's server says: clients and tutorials look for these.
@@ -54,17 +52,6 @@ def reply_to(outcome: Outcome, request_id: str, limit_ms: float, *, deployed: bo
         (b"ms-azureml-model-error-reason", code.encode()),
     )
     return Reply(424, content, kind, headers + why, code), answer
-
-
-def signed(reply: Reply, deployment: Scripted, answer: Answer | None) -> None:
-    """Adds the headers of Azure's servers; without an answer the script was not asked."""
-    failed, exec_ms = (answer.failed, answer.exec_ms) if answer else (False, 0.0)
-    reply.headers += (
-        deployment.name_header,
-        (b"x-ms-run-function-failed", b"True" if failed else b"False"),
-        SERVER,
-        (b"x-ms-run-fn-exec-ms", b"%.3f" % exec_ms),
-    )
 
 
 def _given(outcome: Outcome, request_id: str, limit_ms: float) -> Answer:
