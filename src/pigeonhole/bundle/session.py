@@ -22,10 +22,16 @@ class Session:
 
     Args:
         session: an `onnxruntime.InferenceSession`.
+
+    Attributes:
+        binding: makes a binding of tensors to inputs and outputs …
+        run_bound: … and runs it.
     """
 
     def __init__(self, session: Any) -> None:
         self._run = session.run
+        self.binding = session.io_binding
+        self.run_bound = session.run_with_iobinding
 
     def run(self, images_NHWC: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Probabilities (N, K) and embedding (N, D) of one batch, which must be contiguous uint8."""

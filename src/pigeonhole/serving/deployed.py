@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pigeonhole import __version__
 from pigeonhole.bundle import Bundle
+from pigeonhole.bundle.bound import BoundRuns
 from pigeonhole.predictions import Entries, Entry, PredictionLog
 from pigeonhole.serving.batch import Batcher, Probs
 from pigeonhole.serving.config import ServedDeployment, ServingConfig
@@ -133,7 +134,7 @@ class Deployed(Answering):
             config.max_images,
             config.max_pixels,
         )
-        self._session = bundle.session
+        self._runs = BoundRuns(bundle.session, bundle.shape_HWC, len(bundle.class_names))
         # Of the batch that is being delivered: id, received, latency, images, their pixels and probabilities.
         self.answered: list[tuple[str, float, float, int, bytes, Probs]] = []
         self.batcher = Batcher(
@@ -147,8 +148,8 @@ class Deployed(Answering):
         )
 
     def run(self, images_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """The probabilities (N, K) of one batch; several threads may ask at once."""
-        return self._session.probabilities(images_NHWC)
+        """The probabilities (N, K) of one batch; for one caller at a time."""
+        return self._runs.probabilities(images_NHWC)
 
     def _delivered(self, requests: int, pixels: bytes, probs_NK: Probs) -> None:
         """Counts and logs a batch at once, which for each request by itself would cost twice as much."""
