@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from pigeonhole.bundle import bound
 from pigeonhole.bundle.bound import BoundRuns
+from tests.bundle.tiny_onnx import write_tiny
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return write_tiny(tmp_path_factory.mktemp("bound") / "tiny")
 
 
 def test_every_size_in_any_order_and_answers_that_stay(tiny, monkeypatch):

@@ -11,11 +11,14 @@ import httptools
 from pigeonhole.serving.answering import Answers
 from pigeonhole.serving.application import Application
 from pigeonhole.serving.failures import failed, too_slow
+from pigeonhole.serving.heads import END, Head, Template, template
 from pigeonhole.serving.http import Headers, Request, RequestError, too_large
 
 HEAD_LIMIT = 64 << 10
 # What is read at once may hold the end of another request.
 RAW_HEAD_LIMIT = HEAD_LIMIT + (256 << 10)
+# What is longer is no usual request: its head is read anew.
+WHOLE_LIMIT = 100_000
 
 
 class Reader:
@@ -34,7 +37,11 @@ class Reader:
         self._app = app
         self._answers = answers
         self._parser = httptools.HttpRequestParser(self)
+        self._template: Template | None = None
+        self._whole_bytes = min(WHOLE_LIMIT, app.max_body_bytes)
         self._raw_left = 0
+        # While what begins with a request is fed: what looks like its head, and how much is fed.
+        self._raw, self._fed = b"", 0
         self.is_known = False
         self._expect_request()
 
@@ -43,7 +50,7 @@ class Reader:
         self._headers: Headers = {}
         self._parts: list[bytes] = []
         self._size = self._head_size = self._raw_head = 0
-        self.is_reading = self._has_head = False
+        self.is_reading = self._has_head = self._is_unusual = False
         self._refusal: RequestError | None = None
         self._began_s = time.perf_counter()
 
@@ -52,6 +59,12 @@ class Reader:
         if self._raw_left:
             self._collect(data)
             return
+        if not self.is_reading and len(data) <= self._whole_bytes:
+            if self._template and (found := self._template.matched(data)):
+                self._take(self._template.head, *found)
+                return
+            raw, end, _ = data.partition(END)
+            self._raw, self._fed = raw if end else b"", len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -59,11 +72,19 @@ class Reader:
             self._collect(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse_head(_no_http(str(error)))
+        self._raw = b""
         if self.is_reading and not self._has_head:
             # A header without an end never comes from the parser.
             self._raw_head += len(data)
             if self._raw_head > RAW_HEAD_LIMIT:
                 self._refuse_head(_long_head())
+
+    def _take(self, head: Head, headers: Headers, content: bytes) -> None:
+        """Hands over a request that came whole and by itself, with the head of one before."""
+        self._began_s = time.perf_counter()
+        self._begin()
+        request = Request(self._app.new_id(), head.method, head.path, head.query, headers, content, None, self._began_s)
+        self._answers.take(request, True, None)
 
     def give_up(self) -> None:
         """Refuses a request that takes too long to come, unless it is refused already."""
@@ -75,7 +96,11 @@ class Reader:
     def on_message_begin(self) -> None:
         """A request begins."""
         self._expect_request()
-        self.is_reading = self.is_known = True
+        self.is_reading = True
+        self._begin()
+
+    def _begin(self) -> None:
+        self.is_known = True
         if self._answers.answering is None:
             self._answers.since_s = time.monotonic()
 
@@ -97,6 +122,7 @@ class Reader:
         length = headers.get(b"content-length", b"0")
         if len(length) <= 5 and b"expect" not in headers and b"transfer-encoding" not in headers:
             return
+        self._is_unusual = True
         limit = self._app.max_body_bytes
         try:
             why = self._app.refuse_early(_split(self._url)[0], headers)
@@ -153,7 +179,12 @@ class Reader:
         head = (self._app.new_id(), method, path, query, self._headers)
         request = Request(*head, content, self._refusal, self._began_s)
         keep = parser.should_keep_alive() and parser.get_http_version() == "1.1"
-        self._answers.take(request, keep and self._refusal is None and not parser.should_upgrade(), None)
+        keep = keep and self._refusal is None and not parser.should_upgrade()
+        # The parser, too, saw the end of the head there if the body is all the rest.
+        if self._raw and len(self._raw) + len(END) + len(content) == self._fed and keep and not self._is_unusual:
+            self._template = template(self._raw, Head(method, path, query, self._headers))
+        self._raw = b""
+        self._answers.take(request, keep, None)
 
     def _refuse(self, why: RequestError) -> None:
         """Answers a request whose body is not read to its end."""
