@@ -78,6 +78,11 @@ def write_requests(path: Path, form: Form, images_NP: Images, labels: Sequence[s
             file.write(f"{','.join(labels[start:stop])} {len(body)} {head or ''}".rstrip().encode() + b"\n" + body)
 
 
+def write_confidences(path: Path, probs_NK: npt.NDArray[np.float32]) -> None:
+    """The probability of each record's label, a line for each."""
+    path.write_text("".join(f"{probability:.7f}\n" for probability in probs_NK.max(axis=1)))
+
+
 def load(
     url: str,
     form: Form,
@@ -87,8 +92,11 @@ def load(
     seconds: float,
     core: int,
     headers: Mapping[str, str],
+    confidences: Path | None = None,
 ) -> dict[str, Any]:
     """What wrk measured; each connection has a thread of its own, so that an answer is matched with its request.
+
+    With `confidences` all have one thread, and an answer is matched with one of the requests that have none yet.
 
     Raises:
         ValueError: an answer was wrong, or none came.
@@ -100,7 +108,9 @@ def load(
         "LABEL": form.label,
         "HEADERS": "\n".join(f"{name}: {value}" for name, value in {**form.headers, **headers}.items()),
     }
-    command = ["taskset", "-c", str(core), "wrk", f"-t{connections}", f"-c{connections}", f"-d{seconds:g}s"]
+    threads = 1 if confidences else connections
+    environment |= {"CONFIDENCES": str(confidences)} if confidences else {}
+    command = ["taskset", "-c", str(core), "wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds:g}s"]
     done = subprocess.run(
         [*command, "--timeout", "30s", "-s", str(SCRIPT), url],
         stdout=subprocess.PIPE,

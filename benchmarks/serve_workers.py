@@ -1,13 +1,15 @@
 """What a request costs the processor with one worker and with two, behind one deployed endpoint.
 
-    PIGEONHOLE_DATA=FOLDER python benchmarks/serve_workers.py [--rounds 3] [--seconds 8]
+    PIGEONHOLE_DATA=FOLDER python benchmarks/serve_workers.py [--rounds 3] [--seconds 8] [--threads 1|32]
 
 The endpoint is deployed as a user deploys it, with its key, prediction log and limits; wrk asks from 32 connections,
-one 28×28 image a request, every answer checked. The processor time is that of the server processes, from the kernel's
+one 28×28 image a request, every answer checked: as one of those that are due, or with `--threads 32`, a thread for
+each connection, as the one that is. The processor time is that of the server processes, from the kernel's
 books; workers and load share the machine's cores. Goal: two workers cost at most 1.1 times what one costs.
 
-A single worker has a core for itself, where one of two shares its core with the load, which costs a request more
-whoever answers it: so what a single one costs on the load's core is measured too.
+The load's own turns are part of this: 32 threads that each wake for an answer take a core from the worker beside them
+once a request, where one thread takes it once for many answers. A single worker has a core for itself, and one of two
+shares its core with the load: so what a single one costs on the load's core is measured too.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import psutil
 
 import serve_load
 from measuring import Figures, machine, pigeonhole
+from pigeonhole.bundle import load
 from serve import FOLDER, LOAD_CORE, images, trained
 from serve_load import Form
 from serve_ours import KEY
@@ -39,14 +42,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--threads", type=int, choices=(1, CONNECTIONS), default=1, help="of the load")
     options = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     bundle = trained()
     taken: dict[str, list[Figures]] = {kind: [] for kind in KINDS}
+    confidences = FOLDER / "confidences.txt" if options.threads == 1 else None
+    if confidences:
+        chosen_NP, _ = images(bundle)
+        chosen_NHWC = chosen_NP.reshape(-1, *load(bundle).shape_HWC)
+        serve_load.write_confidences(confidences, load(bundle).predict(chosen_NHWC).probs_NK)
     with deployed(bundle) as workspace:
         for _ in range(options.rounds):
             for kind, figures in taken.items():
-                figures.append(measured(bundle, workspace, *KINDS[kind], options.seconds))
+                figures.append(measured(bundle, workspace, *KINDS[kind], options.seconds, confidences))
     return report(taken)
 
 
@@ -61,7 +70,14 @@ def deployed(bundle: Path) -> Iterator[list[str]]:
         pigeonhole("endpoints", "stop", "digits", *workspace)
 
 
-def measured(bundle: Path, workspace: list[str], workers: int, on_load_core: bool, seconds: float) -> Figures:
+def measured(
+    bundle: Path,
+    workspace: list[str],
+    workers: int,
+    on_load_core: bool,
+    seconds: float,
+    confidences: Path | None,
+) -> Figures:
     """Load on so many workers."""
     pigeonhole("endpoints", "update", "digits", "--workers", str(workers), *workspace)
     form = Form("integers", serve_load.integers)
@@ -69,6 +85,7 @@ def measured(bundle: Path, workspace: list[str], workers: int, on_load_core: boo
     if not requests.is_file():
         serve_load.write_requests(requests, form, *images(bundle))
     how = {"connections": CONNECTIONS, "core": LOAD_CORE, "headers": {"Authorization": f"Bearer {KEY}"}}
+    how["confidences"] = confidences
     url = f"http://127.0.0.1:{PORT}"
     serve_load.load(url, form, requests, seconds=2, **how)
     status = pigeonhole("endpoints", "show", "digits", *workspace)
