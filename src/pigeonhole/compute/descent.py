@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 _DIE_WITH_PARENT, _ADOPT = 1, 36
+# How often it is looked for those who left their group while it was asked to end; the time of grace ends the rest.
+_LOOKS = 3
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -73,13 +75,19 @@ def ended() -> int | None:
 
 
 def terminate(group: int) -> None:
-    """Asks the group, and those below this process who left it, to end: each once."""
-    outside = [process.pid for process in descendants() if _group(process.pid) != group]
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGTERM)
-    for pid in outside:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGTERM)
+    """Asks the group, and the groups below this process of those who left it, to end: each once.
+
+    A group hears it with the process that is just being born into it; who leaves it meanwhile is looked for again.
+    """
+    asked: set[int] = set()
+    groups = {group} | _groups()
+    for _ in range(_LOOKS):
+        for one in groups:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(one, signal.SIGTERM)
+        asked |= groups
+        if not (groups := _groups() - asked):
+            return
 
 
 def kill_group(group: int) -> None:
@@ -109,8 +117,10 @@ def kill(group: int | None) -> None:
         return
 
 
-def _group(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return None
+def _groups() -> set[int]:
+    """Those of the processes below this one, but for its own."""
+    found: set[int] = set()
+    for process in descendants():
+        with contextlib.suppress(ProcessLookupError):
+            found.add(os.getpgid(process.pid))
+    return found - {os.getpgrp()}

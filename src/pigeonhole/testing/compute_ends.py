@@ -54,6 +54,8 @@ def check_cancel(make: Make, folder: Path) -> None:
         compute.submit(job("a", "sleep", folder))
         _ended(compute, "Canceled", "canceled", lambda: compute.cancel("a"))
         compute.cancel("a")
+        compute.submit(job("a", "breed", folder, {"times": 500}))
+        _ended(compute, "Canceled", "canceled", lambda: compute.cancel("a"))  # who is just being born hears it too
         assert end_of(compute, job("a", "echo", folder)).state == "Completed"
 
 

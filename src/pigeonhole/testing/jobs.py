@@ -69,6 +69,14 @@ def sleep(arguments: Arguments, conversation: Conversation) -> None:
         time.sleep(_LONG_S)
 
 
+def breed(arguments: Arguments, conversation: Conversation) -> None:
+    """Reports a process in a session of its own that is just starting `times` others, and sleeps with them."""
+    line = f"i=0; while [ $i -lt {arguments['times']} ]; do sleep {_LONG_S:.0f} & i=$((i+1)); done; wait"
+    conversation.report({"pids": [os.getpid(), subprocess.Popen(["/bin/sh", "-c", line], start_new_session=True).pid]})
+    while True:
+        time.sleep(_LONG_S)
+
+
 def fail(arguments: Arguments, conversation: Conversation) -> None:  # noqa: ARG001
     """Raises."""
     raise ValueError(arguments["words"])
