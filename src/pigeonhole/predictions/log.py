@@ -104,7 +104,7 @@ class PredictionLog:
         except Exception as error:  # the drivers share no error class
             raise UsageError(
                 f"the prediction log of {endpoint} cannot be opened: {error}",
-                "a database that can be written to",
+                "a database that can be written to, and beside SQLite's a folder for the images",
                 "check the workspace's folder, its disk, or PIGEONHOLE_DATABASE_URL",
             ) from error
         self._thread = threading.Thread(target=self._write_on, name="prediction-log", daemon=True)
